@@ -1,0 +1,56 @@
+"""`python -m emulator.demo [--stay]`: start everything, do the main job, print a line for each step, and `DEMO OK`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+
+from emulator.demo import embedding
+from emulator.demo.stage import DemoFailed, Stage, expect, line, raised, step
+
+SCENES = (embedding.play,)
+
+
+def main() -> int:
+    """0 when every step did what it should."""
+    parser = argparse.ArgumentParser(prog="python -m emulator.demo", description=__doc__)
+    parser.add_argument("--stay", action="store_true", help="stay up when the programme is over, until Ctrl-C")
+    parser.add_argument("--state-dir", type=Path, default=Path(".emulator"))
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulator is ended as well
+    began = time.monotonic()
+    try:
+        with raised(options.state_dir) as stage:
+            line("the emulated cloud and the app have started", stage.api, time.monotonic() - began)
+            step("the app says that it is ready", lambda: _ready(stage))
+            for play in SCENES:
+                play(stage)
+            print(f"DEMO OK {time.monotonic() - began:.1f}", flush=True)
+            if options.stay:
+                _stay(stage, options.state_dir)
+    except DemoFailed as failure:
+        print(f"DEMO FAILED {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _ready(stage: Stage) -> str:
+    answer = stage.app("GET", "readiness", stage.caller_token("operator"))
+    report = answer.json()
+    faults = [f"{check['name']}: {check['evidence']}" for check in report["checks"] if check["status"] == "failed"]
+    expect(answer.status_code == 200, "not ready: " + "; ".join(faults))
+    return f"{len(report['checks'])} checks: " + ", ".join(check["name"] for check in report["checks"])
+
+
+def _stay(stage: Stage, state_dir: Path) -> None:
+    print(f"Staying up: {stage.api}\nEverything a client needs is in {state_dir}/environment.json. Ctrl-C ends it.")
+    signal.pause()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""Builds the services, each on its first use: only here are the real clock, clients and environment known.
+
+Nothing heavy is imported at the top: a function pays for what it uses (`health` for nothing).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from shared import __version__
+from shared.errors import SettingsInvalid
+from shared.times import utc_now
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+    from shared.auth.callers import Callers
+    from shared.auth.tokens import AppTokens
+    from shared.auth.vault import Vault
+    from shared.embed.service import EmbedTokens
+    from shared.powerbi.transport import Transport
+    from shared.readiness import Readiness
+    from shared.settings import CallerSettings, Settings
+    from shared.storage.connection import StorageAccount
+    from shared.storage.documents import Documents
+
+__all__ = ["VERSION", "Services", "readiness", "services"]
+
+VERSION = __version__
+
+Owner = TypeVar("Owner", bound="Services")
+Built = TypeVar("Built")
+
+
+class once(Generic[Built]):  # noqa: N801 - used like `property`
+    """A property that is built on first use, by one thread: two token caches would mean two requests to Entra."""
+
+    def __init__(self, build: Callable[[Any], Built]) -> None:
+        self._build = build
+        self._name = build.__name__
+        self.__doc__ = build.__doc__
+
+    @overload
+    def __get__(self, owner: None, kind: type[Services]) -> once[Built]: ...
+    @overload
+    def __get__(self, owner: Services, kind: type[Services]) -> Built: ...
+    def __get__(self, owner: Services | None, kind: type[Services]) -> once[Built] | Built:
+        if owner is None:
+            return self
+        with owner.building:
+            if self._name not in owner.__dict__:
+                owner.__dict__[self._name] = self._build(owner)
+            built: Built = owner.__dict__[self._name]
+            return built
+
+
+class Services:
+    """Everything that a trigger may call, built from settings that have been checked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.building = threading.RLock()
+
+    @once
+    def managed_identity(self) -> TokenCredential:
+        """What this app is in Azure: reads the vault and the storage."""
+        from shared.auth.managed import managed_identity
+
+        return managed_identity(self.settings.managed_identity_client_id)
+
+    @once
+    def vault(self) -> Vault:
+        """Secrets of the app's identities."""
+        from shared.auth.vault import Vault
+
+        return Vault(self.settings.key_vault_url, lambda: self.managed_identity)
+
+    @once
+    def tokens(self) -> AppTokens:
+        """Entra tokens of the app's identities."""
+        from shared.auth.tokens import AppTokens
+
+        return AppTokens(self.settings, self.vault, utc_now)
+
+    @once
+    def callers(self) -> Callers:
+        """Who may call us."""
+        return _callers(self.settings.callers)
+
+    @once
+    def storage(self) -> StorageAccount:
+        """The app's own storage account."""
+        from shared.storage.connection import StorageAccount
+
+        return StorageAccount(self.settings.app_storage, lambda: self.managed_identity)
+
+    @once
+    def documents(self) -> Documents:
+        """The operator's documents that are in force."""
+        from shared.embed.documents import read_embed_document
+        from shared.storage.documents import Documents
+
+        return Documents(self.storage.blobs, {"embed.yaml": read_embed_document}, utc_now)
+
+    @once
+    def powerbi(self) -> Transport:
+        """The Power BI REST API."""
+        from shared.powerbi.transport import Transport
+
+        return Transport(self.settings.cloud, self.tokens, utc_now)
+
+    @once
+    def embed(self) -> EmbedTokens:
+        """Embed tokens."""
+        from shared.embed.service import EmbedTokens
+
+        client_id = self.settings.identities["embed"].client_id
+        return EmbedTokens(self.documents, self.powerbi, utc_now, client_id)
+
+    @once
+    def readiness(self) -> Readiness:
+        """Whether all of the above would work now."""
+        from shared.readiness import Readiness
+        from shared.readiness_checks import checks
+
+        return Readiness(checks(self), utc_now)
+
+
+_building = threading.Lock()
+_services: Services | None = None
+
+
+def services() -> Services:
+    """The services of this process. Raises SettingsInvalid, which names every faulty setting; nothing is kept then."""
+    global _services  # noqa: PLW0603 - the one place where the process's services live
+    with _building:
+        if _services is None:
+            from shared.settings import Settings
+
+            _services = Services(Settings.from_env(os.environ))
+        return _services
+
+
+def openapi_document() -> object:
+    """The description of this API, as it was generated from the models that validate."""
+    return json.loads(Path(__file__).with_name("openapi.json").read_text(encoding="utf-8"))
+
+
+def readiness(authorization: str | None) -> dict[str, object]:
+    """The readiness report for a caller with `Operations.Read`; faulty settings are a failed check in it."""
+    try:
+        built = services()
+    except SettingsInvalid as fault:
+        return _settings_report(authorization, fault)
+    built.callers.verify(authorization, role="Operations.Read")
+    return built.readiness.report()
+
+
+def _settings_report(authorization: str | None, fault: SettingsInvalid) -> dict[str, object]:
+    """Where the settings that say who may call are themselves faulty nobody can be authenticated: then the names of
+    the faulty settings are all that is told, to anybody.
+    """
+    from shared.readiness_checks import settings_report
+    from shared.settings import CallerSettings
+
+    try:
+        settings = CallerSettings.from_env(os.environ)
+    except SettingsInvalid:
+        return settings_report(fault)
+    _callers(settings).verify(authorization, role="Operations.Read")
+    return settings_report(fault)
+
+
+def _callers(settings: CallerSettings) -> Callers:
+    from shared.auth.callers import Callers
+    from shared.auth.signing_keys import SigningKeys
+
+    return Callers(settings, SigningKeys(settings, utc_now), utc_now)

@@ -1,0 +1,23 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cloud import Cloud, environment_of, running
+
+
+@pytest.fixture(scope="session")
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """One emulated cloud for each test worker."""
+    with running(tmp_path_factory.mktemp("emulator"), "--host", "none") as cloud, environment_of(cloud):
+        yield cloud
+
+
+@pytest.fixture
+def cloud(emulated: Cloud) -> Cloud:
+    """The emulated cloud as it was seeded; the process's environment leads to it."""
+    emulated.reset()
+    return emulated
