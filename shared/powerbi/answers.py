@@ -1,0 +1,42 @@
+"""Reading Power BI's JSON with the doubt it deserves: any field may be missing, and casing varies by cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from shared.powerbi.transport import Answer
+
+
+class Fields:
+    """One JSON object. Names are compared without case: Microsoft's schema and its examples disagree about it."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self._raw = {name.lower(): value for name, value in raw.items()}
+
+    def text(self, name: str) -> str:
+        """The string of that name, or empty."""
+        value = self._raw.get(name.lower())
+        return value if isinstance(value, str) else ""
+
+    def flag(self, name: str) -> bool | None:
+        """The boolean of that name; None where the answer leaves it open."""
+        value = self._raw.get(name.lower())
+        return value if isinstance(value, bool) else None
+
+
+def one(answer: Answer) -> Fields:
+    """An answer that is one object; raises Unavailable where it is not."""
+    document = answer.json()
+    if not isinstance(document, dict):
+        raise answer.odd("not an object")
+    return Fields(document)
+
+
+def several(answer: Answer) -> Iterator[Fields]:
+    """An answer of the form `{"value": [{…}]}`; raises Unavailable where it is not."""
+    document = answer.json()
+    values = document.get("value") if isinstance(document, dict) else None
+    if not isinstance(values, list):
+        raise answer.odd("not a list")
+    return (Fields(value) for value in values if isinstance(value, dict))
