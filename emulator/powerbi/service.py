@@ -1,0 +1,97 @@
+"""The Power BI REST API as a service: from a call to its answer, and the control API's door to the state."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+from emulator.clock import Clock
+from emulator.http import Answer, Call, Handler, Json, Service
+from emulator.powerbi import (
+    answers,
+    body,
+    datasets,
+    embed_tokens,
+    groups,
+    reports,
+)
+from emulator.powerbi.access import RESOURCES, Authority, Caller, authenticate
+from emulator.powerbi.embed_seal import unseal
+from emulator.powerbi.limits import RateLimiter
+from emulator.powerbi.operation import BASE, Operation, Visit
+from emulator.powerbi.state import seeded
+
+OPERATIONS: tuple[Operation, ...] = (
+    *groups.OPERATIONS,
+    *datasets.OPERATIONS,
+    *reports.OPERATIONS,
+    *embed_tokens.OPERATIONS,
+)
+
+
+def _real_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class PowerBI(Service):
+    """All operations, on all clouds' hosts. `real_now`: the time that tokens follow, which no test advances."""
+
+    hosts = tuple(RESOURCES)
+
+    def __init__(self, authority: Authority, clock: Clock, real_now: Callable[[], datetime] = _real_now) -> None:
+        super().__init__()
+        self._authority = authority
+        self._clock = clock
+        self._real_now = real_now
+        self._key = secrets.token_bytes(32)
+        for operation in OPERATIONS:
+            self.router.add(operation.method, BASE + operation.path, self._through(operation))
+        self.reset("default")
+
+    def reset(self, seed: Literal["default", "empty"]) -> None:
+        """Forget everything and start from the seeded organisation, or one without content."""
+        self._state = seeded(seed, self._clock.now())
+        self._limiter = RateLimiter()
+
+    def state(self) -> Json:
+        """A copy of everything: maps keyed by id, and the switches."""
+        return self._state.snapshot()
+
+    def merge(self, patch: Json) -> None:
+        """JSON merge patch over the maps; ValueError names a map, switch or value that there is none of."""
+        self._state.merge(patch)
+
+    def read_embed_token(self, token: str) -> Json:
+        """What a sealed, unexpired embed token grants; raises ValueError for any other text."""
+        return unseal(token, self._key, self._real_now())
+
+    def handle(self, call: Call) -> Answer:
+        """Every answer, also a refusal, leaves with the service's headers."""
+        return answers.complete(super().handle(call), call.request_id)
+
+    def _through(self, operation: Operation) -> Handler:
+        def handler(call: Call) -> Answer:
+            caller = authenticate(call, self._authority, self._state)
+            self._check_scope(operation, caller)
+            self._check_rate(operation, caller)
+            visit = Visit(call, caller, self._state, self._clock.now(), self._real_now(), self._key)
+            if operation.body is not None:
+                visit.body = body.read(call, operation.body, required=operation.body_required)
+            return operation.handler(visit)
+
+        return handler
+
+    def _check_scope(self, operation: Operation, caller: Caller) -> None:
+        switches = self._state.switches
+        if caller.is_app or not operation.scopes or not switches["delegatedScopesMatter"]:
+            return
+        if caller.scopes.isdisjoint(operation.scopes):
+            raise answers.not_authorized(switches["missingScopeStatus"])
+
+    def _check_rate(self, operation: Operation, caller: Caller) -> None:
+        limits = self._state.switches["rateLimits"].get(operation.name, [])
+        wait = self._limiter.wait(operation.name, caller.key, limits, self._clock.now())
+        if wait:
+            raise answers.throttled(wait)

@@ -1,0 +1,269 @@
+"""What the emulated Power BI knows: JSON maps keyed by id, so that a test can read and change every bit of it."""
+
+from __future__ import annotations
+
+import uuid
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from emulator import seed
+from emulator.durations import parse_duration
+from emulator.http import Json
+from emulator.merge import merge_patch, refuse_unknown
+from emulator.powerbi import switches
+from emulator.powerbi.times import moment, stored
+
+OUTCOMES = ("Completed", "Failed", "Cancelled", "Disabled", "TimedOut")
+SHARED = ""
+"""The capacity of a workspace that is on none."""
+
+_DEFAULTS: dict[str, Json] = {
+    "principals": {
+        "kind": "User",
+        "displayName": "",
+        "upn": "",
+        "clientId": "",
+        "members": [],
+        "allowedByTenant": True,
+        "administrator": False,
+        "permissionsRefreshed": "",
+    },
+    "capacities": {
+        "displayName": "",
+        "sku": "P1",
+        "region": "West Europe",
+        "state": "Active",
+        "rights": {},
+        "nextAssignment": "CompletedSuccessfully",
+    },
+    "workspaces": {
+        "name": "",
+        "description": "",
+        "state": "Active",
+        "capacityId": SHARED,
+        "storageFormat": "Small",
+        "members": {},
+        "created": "",
+        "assignment": {},
+    },
+    "datasets": {
+        "name": "",
+        "workspaceId": "",
+        "owner": "",
+        "roles": [],
+        "tables": [],
+        "partitions": {},
+        "parameters": [],
+        "mode": "Import",
+        "targetStorageMode": "Abf",
+        "created": "",
+        "schedule": {},
+        "refreshDuration": "PT2S",
+        "nextOutcome": "Completed",
+        "nextError": {},
+        "isEffectiveIdentityRequired": None,
+        "isEffectiveIdentityRolesRequired": None,
+    },
+    "reports": {"name": "", "workspaceId": "", "datasetId": "", "pages": [], "description": ""},
+    "refreshes": {
+        "datasetId": "",
+        "refreshType": "ViaApi",
+        "accepted": "",
+        "started": "",
+        "duration": "PT2S",
+        "outcome": "Completed",
+        "error": {},
+        "request": {},
+        "cancelled": "",
+    },
+    "profiles": {"displayName": "", "owner": ""},
+    "embedTokens": {},
+}
+MAPS = tuple(_DEFAULTS)
+
+
+class State:
+    """The maps, as attributes' names say, and the switches. Ids are in lower case."""
+
+    def __init__(self) -> None:
+        self.maps: dict[str, dict[str, Json]] = {name: {} for name in MAPS}
+        self.switches = switches.defaults()
+
+    @property
+    def principals(self) -> dict[str, Json]:
+        """Users, groups and service principals, by object id."""
+        return self.maps["principals"]
+
+    @property
+    def capacities(self) -> dict[str, Json]:
+        """Capacities; `rights` is by principal key."""
+        return self.maps["capacities"]
+
+    @property
+    def workspaces(self) -> dict[str, Json]:
+        """Workspaces, deleted ones too; `members` is by principal key."""
+        return self.maps["workspaces"]
+
+    @property
+    def datasets(self) -> dict[str, Json]:
+        """Datasets with their knobs for tests."""
+        return self.maps["datasets"]
+
+    @property
+    def reports(self) -> dict[str, Json]:
+        """Reports; one without a dataset is paginated."""
+        return self.maps["reports"]
+
+    @property
+    def refreshes(self) -> dict[str, Json]:
+        """Refreshes of all datasets, by request id."""
+        return self.maps["refreshes"]
+
+    @property
+    def profiles(self) -> dict[str, Json]:
+        """Service principal profiles."""
+        return self.maps["profiles"]
+
+    @property
+    def embed_tokens(self) -> dict[str, Json]:
+        """What each embed token was made with, by token id."""
+        return self.maps["embedTokens"]
+
+    def lasts(self, switch: str) -> timedelta:
+        """The value of a switch that is a duration."""
+        return parse_duration(self.switches[switch])
+
+    def add(self, name: str, record: Json, record_id: str = "") -> Json:
+        """Put a record, completed with the map's defaults, under its id (a new one if it has none)."""
+        key = (record_id or str(uuid.uuid4())).lower()
+        self.maps[name][key] = {**deepcopy(_DEFAULTS[name]), **record, "id": key}
+        return self.maps[name][key]
+
+    def merge(self, patch: Json) -> None:
+        """JSON merge patch (RFC 7396). Raises ValueError, and changes nothing, for what it does not know."""
+        _demand_object(patch, "The patch")
+        refuse_unknown(patch, (*MAPS, "switches"), "map of the state")
+        maps = {name: _merged_map(name, self.maps[name], patch[name]) for name in MAPS if name in patch}
+        values = _merged_switches(self.switches, patch.get("switches", {}))
+        self.maps.update(maps)
+        self.switches = values
+
+    def snapshot(self) -> Json:
+        """A copy of everything, with the switches."""
+        return deepcopy({**self.maps, "switches": self.switches})
+
+
+def _demand_object(value: object, what: str) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is a JSON object")  # noqa: TRY004  - the control API tells ValueErrors
+
+
+def _merged_map(name: str, records: dict[str, Json], patch: Any) -> dict[str, Json]:
+    _demand_object(patch, name)
+    merged = merge_patch(records, {key.lower(): value for key, value in patch.items()})
+    for key in {key.lower() for key in patch} & set(merged):
+        _demand_object(merged[key], f"{name}/{key}")
+        merged[key] = {**deepcopy(_DEFAULTS[name]), **merged[key], "id": key}
+        _check(f"{name}/{key}", merged[key])
+    return dict(merged)
+
+
+def _merged_switches(values: Json, patch: Any) -> Json:
+    _demand_object(patch, "switches")
+    merged = dict(merge_patch(values, patch))
+    for name in patch:
+        if merged.get(name) is None and name in switches.SWITCHES:
+            merged[name] = switches.defaults()[name]
+        switches.check(name, merged.get(name))
+    return merged
+
+
+def _check(place: str, record: Json) -> None:
+    """The knobs whose misspelt value would otherwise show only much later."""
+    for name in ("refreshDuration", "duration"):
+        if name in record:
+            parse_duration(record[name])
+    for name in ("started", "accepted", "cancelled", "created"):
+        if record.get(name):
+            moment(record[name])
+    asked = record.get("nextOutcome", "Completed")
+    for outcome in asked if isinstance(asked, list) else [asked]:
+        if outcome not in OUTCOMES:
+            raise ValueError(f"{place}: nextOutcome is one of {', '.join(OUTCOMES)}, or a list of them")
+
+
+def seeded(kind: Literal["default", "empty"], now: datetime) -> State:
+    """The organisation of emulator/seed.py; `empty` has its principals and capacities, but no content."""
+    state = State()
+    _seed_principals(state)
+    if kind == "default":
+        _seed_content(state, stored(now - timedelta(days=30)))
+    return state
+
+
+def _seed_principals(state: State) -> None:
+    for app in seed.APPLICATIONS:
+        state.add(
+            "principals",
+            {
+                "kind": "App",
+                "displayName": app.name,
+                "clientId": app.client_id,
+                "allowedByTenant": app.powerbi,
+                "administrator": app.name == "admin",
+            },
+            app.object_id,
+        )
+    identity = {"kind": "App", "displayName": "managed identity", "clientId": seed.MANAGED_IDENTITY_CLIENT_ID}
+    state.add("principals", identity | {"allowedByTenant": False}, seed.MANAGED_IDENTITY_OBJECT_ID)
+    for person in seed.PEOPLE:
+        state.add("principals", {"displayName": person.display_name, "upn": person.upn}, person.object_id)
+    for group in seed.GROUPS:
+        state.add("principals", {"kind": "Group", "displayName": group.name}, group.object_id)
+    for capacity in seed.CAPACITIES:
+        record: Json = {"displayName": capacity.name, "sku": capacity.sku, "region": capacity.region}
+        rights = {_key(name): "Assign" for name in capacity.assign}
+        state.add("capacities", record | {"rights": rights}, capacity.id)
+
+
+def _seed_content(state: State, created: str) -> None:
+    capacities = {capacity.name: capacity.id for capacity in seed.CAPACITIES}
+    workspaces = {workspace.name: workspace for workspace in seed.WORKSPACES}
+    for workspace in seed.WORKSPACES:
+        roles = [(name, "Admin") for name in workspace.admins] + [(name, "Member") for name in workspace.members]
+        members = {_key(name): {"right": right, "since": created} for name, right in roles}
+        record: Json = {
+            "name": workspace.name,
+            "capacityId": capacities.get(workspace.capacity, SHARED),
+            "created": created,
+        }
+        state.add("workspaces", record | {"members": members}, workspace.id)
+    for dataset in seed.DATASETS:
+        workspace = workspaces[dataset.workspace]
+        model: Json = {
+            "name": dataset.name,
+            "workspaceId": workspace.id,
+            "owner": _key(workspace.admins[0]),
+            "roles": list(dataset.roles),
+            "tables": list(dataset.tables),
+            "partitions": {table: list(names) for table, names in dataset.partitions},
+            "created": created,
+        }
+        state.add("datasets", model, dataset.id)
+    ids = {(dataset.workspace, dataset.name): dataset.id for dataset in seed.DATASETS}
+    for report in seed.REPORTS:
+        shown: Json = {
+            "name": report.name,
+            "workspaceId": workspaces[report.workspace].id,
+            "datasetId": ids[report.workspace, report.dataset] if report.dataset else "",
+            "pages": [{"name": "ReportSection", "displayName": report.name, "order": 0}] if report.dataset else [],
+        }
+        state.add("reports", shown, report.id)
+
+
+def _key(name: str) -> str:
+    """The principal key of a seeded member: a person's UPN, an application's object id."""
+    apps = {app.name: app.object_id for app in seed.APPLICATIONS}
+    groups = {group.name: group.object_id for group in seed.GROUPS}
+    return (apps | groups).get(name, name).lower()
