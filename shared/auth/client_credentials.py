@@ -1,0 +1,199 @@
+"""One conversation with Entra ID: a new app-only token for one identity, by its client secret, through MSAL."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msal
+import requests
+
+from shared import telemetry
+from shared.auth import entra_errors
+from shared.auth.entra_http import EntraHttp, Reply
+from shared.errors import Evidence, Retryable, Unavailable
+from shared.settings import IdentitySettings, Settings
+from shared.times import Now
+
+
+class Secrets(Protocol):
+    """What is needed of the vault."""
+
+    def secret(self, name: str, *, timeout: float = 10.0) -> str: ...
+
+    def again(self, name: str, refused: str, *, timeout: float = 10.0) -> str: ...
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A new token and how long it lives from the moment it was asked for, in seconds."""
+
+    value: str = field(repr=False)
+    seconds: int
+
+
+class ClientCredentials:
+    """The client-credentials flow for `identity`. Not thread-safe: its owner calls it under a lock.
+
+    The MSAL application is kept, with instance discovery on, until Entra refuses the secret and Key Vault has another.
+    """
+
+    def __init__(self, settings: Settings, identity: IdentitySettings, secrets: Secrets, now: Now) -> None:
+        self._identity = identity
+        self._subject = entra_errors.Subject.of(identity, settings.tenant_id)
+        self._authority = f"https://{settings.cloud.login_host}/{settings.tenant_id}"
+        self._scope = f"{settings.cloud.powerbi_resource}/.default"
+        self._secrets = secrets
+        self._now = now
+        self._http = _MsalHttp()
+        self._application: Any = None
+        self._secret = ""
+
+    def issue(self, deadline: float) -> Issued:
+        """A token that Entra issues now. `deadline` is a moment of `time.monotonic`.
+
+        A secret that Entra refuses is read again from Key Vault, once, and tried once more if it is another one.
+        Raises `Misconfigured`, `Throttled` or `Unavailable`.
+        """
+        self._use(self._secrets.secret(self._identity.secret_name, timeout=_left(deadline)))
+        answer = self._ask(deadline)
+        refusal = entra_errors.SECRET_REFUSED.intersection(entra_errors.codes(answer))
+        if refusal and self._renewed_secret(f"AADSTS{min(refusal)}", deadline):
+            answer = self._ask(deadline)
+        if "access_token" not in answer:
+            raise self._refusal(answer)
+        return _issued(answer)
+
+    def _use(self, secret: str) -> None:
+        if secret != self._secret:
+            self._secret = secret
+            self._application = None
+
+    def _renewed_secret(self, code: str, deadline: float) -> bool:
+        telemetry.event("entra.secretRefused", "read again from Key Vault", target=self._identity.name, code=code)
+        refused = self._secret
+        self._use(self._secrets.again(self._identity.secret_name, refused, timeout=_left(deadline)))
+        return self._secret != refused
+
+    def _ask(self, deadline: float) -> Mapping[str, Any]:
+        """One request. The dictionary that Entra sent, with an access token or with an error."""
+        self._http.begin(deadline)
+        try:
+            answer = self._connected().acquire_token_for_client([self._scope])
+        except Exception as error:  # noqa: BLE001  MSAL raises its own, requests', ValueError, KeyError, RuntimeError
+            return self._failed(error)
+        return answer if isinstance(answer, dict) else {}
+
+    def _connected(self) -> Any:
+        if self._application is None:
+            self._application = msal.ConfidentialClientApplication(
+                self._identity.client_id,
+                authority=self._authority,
+                client_credential=self._secret,
+                http_client=self._http,
+                http_cache=self._http.replayed,
+            )
+        _forget_tokens(self._application.token_cache)
+        return self._application
+
+    def _failed(self, error: Exception) -> Mapping[str, Any]:
+        """The error that Entra sent before MSAL stumbled, where there is one; else raises."""
+        refused = self._http.refused
+        body = _document(refused.text) if refused else {}
+        if "error" in body:
+            return body
+        if refused is not None and (refused.status_code == 429 or refused.status_code >= 500):
+            raise self._refusal({"error": f"HTTP {refused.status_code}"}) from error
+        evidence = Evidence(
+            entra_errors.OPERATION,
+            status=refused.status_code if refused else None,
+            code=type(error).__name__,
+            message=telemetry.redact(str(error)[:500]),
+        )
+        raise Unavailable(_WORDS[isinstance(error, requests.RequestException)], evidence=evidence) from error
+
+    def _refusal(self, answer: Mapping[str, Any]) -> Retryable:
+        refused = self._http.refused
+        return entra_errors.explain(
+            answer,
+            subject=self._subject,
+            status=refused.status_code if refused else None,
+            retry_after=refused.retry_after(self._now()) if refused else None,
+        )
+
+
+class _MsalHttp:
+    """MSAL's door to the network: bounded, and it remembers the first answer of a conversation that was a refusal.
+
+    MSAL hides it: a 5xx and a refused discovery become exceptions without body or `Retry-After`, and after a refused
+    token request it asks for more (the aliases of the host), which may fail in its turn.
+    """
+
+    def __init__(self) -> None:
+        self._http = EntraHttp()
+        self._deadline = 0.0
+        self.refused: Reply | None = None
+        self.replayed: dict[str, Any] = {}
+        """MSAL's store of answers that it gives again instead of asking: refusals for 5 or 60 s, and anything that
+        carried `Retry-After`. Emptied before each conversation, since the owner keeps refusals itself, for as long
+        as Entra says."""
+
+    def begin(self, deadline: float) -> None:
+        """The conversation that begins now ends at `deadline`."""
+        self._deadline = deadline
+        self.refused = None
+        self.replayed.clear()
+
+    def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> Reply:
+        return self._noted(self._http.send("GET", url, deadline=self._deadline, params=params, headers=headers))
+
+    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> Reply:
+        return self._noted(
+            self._http.send("POST", url, deadline=self._deadline, params=params, data=data, headers=headers)
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _noted(self, reply: Reply) -> Reply:
+        if reply.status_code >= 400 and self.refused is None:
+            self.refused = reply
+        return reply
+
+
+_WORDS = {
+    True: "Entra ID did not answer in time, or could not be reached. It is tried again by itself.",
+    False: "Entra ID's answer makes no sense (a proxy in between, or a wrong POWERBI_CLOUD). It is tried again.",
+}
+
+
+def _forget_tokens(cache: Any) -> None:
+    """What `remove_tokens_for_client` does, without the request for the host's aliases that it begins with."""
+    for entry in list(cache.search(msal.TokenCache.CredentialType.ACCESS_TOKEN)):
+        cache.remove_at(entry)
+
+
+def _issued(answer: Mapping[str, Any]) -> Issued:
+    try:
+        issued = Issued(str(answer["access_token"]), int(answer["expires_in"]))
+    except (KeyError, TypeError, ValueError):
+        raise Unavailable(_WORDS[False], evidence=Evidence(entra_errors.OPERATION, code="noLifetime")) from None
+    return issued
+
+
+def _document(text: str) -> Mapping[str, Any]:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise Unavailable("Getting a token from Entra ID took too long. Try again in a moment.")
+    return left
