@@ -1,0 +1,158 @@
+"""Pydantic's findings as sentences that say where and what to do, all at once, without repeating what was sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from shared.errors import Fault
+from shared.validation.places import Place, path_of, refusal, refuse
+
+M = TypeVar("M", bound=BaseModel)
+
+_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
+
+_SENTENCES: dict[str, str | Callable[[Mapping[str, Any]], str]] = {
+    "missing": "Required, and missing.",
+    "string_type": "Must be text.",
+    "int_type": "Must be a whole number.",
+    "int_from_float": "Must be a whole number.",
+    "float_type": "Must be a number.",
+    "bool_type": "Must be true or false.",
+    "list_type": "Must be a list: [ … ].",
+    "tuple_type": "Must be a list: [ … ].",
+    "set_type": "Must be a list: [ … ].",
+    "frozen_set_type": "Must be a list: [ … ].",
+    "dict_type": "Must be an object with named fields.",
+    "model_type": "Must be an object with named fields.",
+    "none_required": "Must be null, or be left out.",
+    "literal_error": lambda context: _one_of(context["expected"]),
+    "enum": lambda context: _one_of(context["expected"]),
+    "union_tag_invalid": lambda context: _one_of(context["expected_tags"]),
+    "union_tag_not_found": "Required, and missing.",
+    "too_short": lambda context: f"Must have at least {_items(context['min_length'])}.",
+    "too_long": lambda context: f"Must have at most {_items(context['max_length'])}.",
+    "string_too_short": lambda context: f"Must have at least {_items(context['min_length'], 'character')}.",
+    "string_too_long": lambda context: f"Must have at most {_items(context['max_length'], 'character')}.",
+    "string_pattern_mismatch": lambda context: f"Must match {context['pattern']}",
+    "greater_than": lambda context: f"Must be more than {context['gt']}.",
+    "greater_than_equal": lambda context: f"Must be {context['ge']} or more.",
+    "less_than": lambda context: f"Must be less than {context['lt']}.",
+    "less_than_equal": lambda context: f"Must be {context['le']} or less.",
+    "value_error": lambda context: str(context["error"]),
+    "assertion_error": lambda context: str(context["error"]),
+}
+
+
+def check(model: type[M], data: object) -> M:
+    """The data (plain values, as `parse_json` and `parse_yaml` give them) as a `model`.
+
+    Raises InvalidRequest with every fault (at most 100), each with the place and what is allowed there.
+    """
+    try:
+        # as JSON, because only there does pydantic's strict mode take a list for a tuple or text for an enumeration
+        return model.model_validate_json(json.dumps(data, allow_nan=False), by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise refusal(_faults(model, data, error)) from None
+    except (TypeError, ValueError, RecursionError):
+        raise refuse("Holds something other than text, numbers, true, false, null, lists and objects.") from None
+
+
+def _faults(model: type[BaseModel], data: object, error: ValidationError) -> list[Fault]:
+    """One fault for each place; the alternatives of a union are told together."""
+    told: dict[str, list[str]] = {}
+    for finding in error.errors(include_url=False):
+        messages = told.setdefault(path_of(_place(data, finding)), [])
+        message = _sentence(model, finding)
+        if message not in messages:
+            messages.append(message)
+    return [Fault(path, " Or: ".join(messages)) for path, messages in told.items()]
+
+
+def _place(data: object, finding: ErrorDetails) -> Place:
+    """The finding's place in the data: pydantic also names the alternative of a union, which is no place."""
+    place: list[str | int] = []
+    for part in finding["loc"]:
+        if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int)):
+            data = data[part]  # type: ignore[index]
+            place.append(part)
+    if finding["type"] == "missing":
+        place.append(finding["loc"][-1])
+    if finding["type"].startswith("union_tag"):
+        place.append(finding["ctx"]["discriminator"].strip("'"))
+    return tuple(place)
+
+
+def _sentence(model: type[BaseModel], finding: ErrorDetails) -> str:
+    kind, context = finding["type"], finding.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _allowed(model, finding["loc"][:-1])
+    sentence = _SENTENCES.get(kind, f"{finding['msg'].rstrip('.')}.")
+    if kind == "string_type" and isinstance(finding["input"], int | float):
+        return "Must be text: put it into quotes."
+    return sentence if isinstance(sentence, str) else sentence(context)
+
+
+def _one_of(expected: str) -> str:
+    """Pydantic's `'View', 'Edit' or 'Own'` as `Must be one of: View, Edit, Own.`"""
+    names = _QUOTED.findall(expected) or [expected]
+    return f"Must be one of: {', '.join(names)}." if len(names) > 1 else f"Must be {names[0]}."
+
+
+def _items(number: int, noun: str = "item") -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _allowed(model: type[BaseModel], loc: Sequence[str | int]) -> str:
+    names = dict.fromkeys(name for document in _documents_at(model, loc) for name in _fields(document))
+    return f"Unknown field. Allowed here: {', '.join(names)}." if names else "Unknown field. None is allowed here."
+
+
+def _documents_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[type[BaseModel]]:
+    """The models that may stand at this place. Parts of it that name the alternative of a union narrow them down."""
+    kinds = [*_alternatives(model)]
+    for part in loc:
+        below = [inner for kind in kinds for inner in _inside(kind, part)]
+        kinds = below or [kind for kind in kinds if _is_called(kind, part)] or kinds
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+
+
+def _alternatives(annotation: Any) -> Iterator[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _alternatives(get_args(annotation)[0])
+    elif origin in (Union, UnionType):
+        for alternative in get_args(annotation):
+            yield from _alternatives(alternative)
+    else:
+        yield annotation
+
+
+def _inside(kind: Any, part: str | int) -> Iterator[Any]:
+    """What stands under this name or number in something of this kind."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        for name, field in kind.model_fields.items():
+            if part == (field.alias or name):
+                yield from _alternatives(field.annotation)
+    elif isinstance(origin, type) and arguments and issubclass(origin, Mapping) == isinstance(part, str):
+        yield from _alternatives(arguments[1] if isinstance(part, str) else arguments[0])
+
+
+def _is_called(kind: Any, part: str | int) -> bool:
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return False
+    literals = [
+        get_args(field.annotation) for field in kind.model_fields.values() if get_origin(field.annotation) is Literal
+    ]
+    return part == kind.__name__ or any(part in values for values in literals)
+
+
+def _fields(document: type[BaseModel]) -> Iterator[str]:
+    return (field.alias or name for name, field in document.model_fields.items())
