@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from emulator.host import safety
@@ -39,7 +39,7 @@ def _run(given: argparse.Namespace) -> int:
     arguments = Arguments(given.port, given.app_dir.resolve(), given.message_lease, given.drain)
 
     async def serve() -> int:
-        return await Host(arguments, os.environ).run()
+        return await Host(arguments, os.environ, lambda: datetime.now(UTC)).run()
 
     return asyncio.run(serve())
 

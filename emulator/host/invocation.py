@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import secrets
 import threading
 import time
 import traceback
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -118,9 +117,6 @@ class Invoker:
     def __init__(self, environment: Mapping[str, str], time_limit: timedelta | None) -> None:
         self._limit = time_limit.total_seconds() if time_limit else None
         self._pool = ThreadPoolExecutor(thread_count(environment), thread_name_prefix="worker")
-        self._running = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
         self.lost = asyncio.Event()
         """Set when a function exceeded its time limit: threads can't be ended, so the process has to be."""
 
@@ -141,26 +137,10 @@ class Invoker:
         if function.wants_context:
             arguments["context"] = _Context(function, invocation_id, trace)
         started = time.monotonic()
-        with self._counted():
-            error, value = await self._limited(function, arguments, invocation_id)
+        error, value = await self._limited(function, arguments, invocation_id)
         outcome = _outcome(function, invocation_id, error, value, outs)
         _tell(function, outcome, time.monotonic() - started, shown)
         return outcome
-
-    async def wait_until_idle(self) -> None:
-        """Return when nothing runs."""
-        await self._idle.wait()
-
-    @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        self._running += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self._running -= 1
-            if self._running == 0:
-                self._idle.set()
 
     async def _limited(self, function: Function, arguments: Mapping[str, Any], invocation_id: str) -> tuple[str, Any]:
         work = asyncio.ensure_future(self._start(function, arguments, invocation_id))

@@ -14,28 +14,26 @@ import random
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
+from emulator.host.app_settings import resolve
 from emulator.host.converters import converter, datum
 from emulator.host.indexing import Function
 from emulator.host.invocation import Invoker
 from emulator.host.log import say
 from emulator.host.options import Encoding, QueueOptions
+from emulator.host.threads import HostThreads
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
 
-T = TypeVar("T")
-
 POISON = "-poison"
 _LONGEST_NAME = 63
 _NAME = re.compile(r"(?=.{3,63}$)[a-z0-9]+(?:-[a-z0-9]+)*")
-_SETTING = re.compile(r"%([^%]+)%")
 
 
 def queue_name(written: str, environment: Mapping[str, str]) -> str:
@@ -44,14 +42,6 @@ def queue_name(written: str, environment: Mapping[str, str]) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a queue name (3 to 63 lower-case letters, digits and single dashes)")
     return name
-
-
-def resolve(text: str, environment: Mapping[str, str]) -> str:
-    """`text` with each `%SETTING%` replaced by the app setting; ValueError names one that is missing."""
-    missing = [name for name in _SETTING.findall(text) if name not in environment]
-    if missing:
-        raise ValueError(f"{text!r} names the setting {missing[0]}, which is missing")
-    return _SETTING.sub(lambda matched: environment[matched[1]], text)
 
 
 def poison_name(queue: str) -> str | None:
@@ -96,17 +86,6 @@ class _Lease:
     renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Storage:
-    """The storage calls of all listeners, made in threads of the host's own, apart from those of the app."""
-
-    def __init__(self, threads: int = 16) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="host-storage")
-
-    async def call(self, work: Callable[[], T]) -> T:
-        """Run a blocking call to storage."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-
-
 class Listener:
     """Polls one queue for one function and sees each message through to its end."""
 
@@ -119,7 +98,7 @@ class Listener:
         options: QueueOptions,
         lease: timedelta,
         invoker: Invoker,
-        storage: Storage,
+        threads: HostThreads,
         wake: Callable[[str], None],
     ) -> None:
         self.function = function
@@ -130,14 +109,15 @@ class Listener:
         self._options = options
         self._lease = max(1, round(lease.total_seconds()))
         self._invoker = invoker
-        self._storage = storage
+        self._threads = threads
         self._wake = wake
         self._in_flight: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._stopping = False
+        self._told_missing = False
 
     async def run(self) -> None:
-        """Poll until stopped. Messages that were fetched are still begun."""
+        """Poll until stopped; returns when every message that was fetched is seen through."""
         back_off = BackOff(self._options.max_polling_interval)
         while not self._stopping:
             messages = await self._receive()
@@ -148,6 +128,8 @@ class Listener:
                 await self._room()
             else:
                 await self._sleep(wait)
+        while self._in_flight:
+            await asyncio.wait(self._in_flight)
 
     def stop(self) -> None:
         """Fetch no more."""
@@ -158,15 +140,13 @@ class Listener:
         """Poll now: this host wrote to the queue."""
         self._woken.set()
 
-    async def wait_until_idle(self) -> None:
-        """Return when no message is being worked on."""
-        while self._in_flight:
-            await asyncio.wait(self._in_flight)
-
     async def _receive(self) -> list[QueueMessage]:
         try:
-            return await self._storage.call(self._fetch)
+            return await self._threads.call(self._fetch)
         except ResourceNotFoundError:
+            if not self._told_missing:
+                say(f"the queue {self.queue} does not exist; the host does not create it", "warning")
+            self._told_missing = True
             return []
         except AzureError as error:
             status = error.status_code if isinstance(error, HttpResponseError) else None
@@ -236,7 +216,7 @@ class Listener:
             await asyncio.sleep(wait)
             try:
                 async with lease.renewing:
-                    lease.pop_receipt = await self._storage.call(lambda: self._update(lease, self._lease))
+                    lease.pop_receipt = await self._threads.call(lambda: self._update(lease, self._lease))
                 wait = self._lease / 2
             except HttpResponseError as error:
                 if (error.status_code or 500) < 500:
@@ -253,7 +233,7 @@ class Listener:
     async def _held(self, lease: _Lease, work: Callable[[_Lease], None]) -> None:
         """Do the last thing to a message; that somebody else has it by now is no fault."""
         try:
-            await self._storage.call(lambda: work(lease))
+            await self._threads.call(lambda: work(lease))
         except HttpResponseError as error:
             if error.status_code not in (400, 404):
                 raise
@@ -269,7 +249,7 @@ class Listener:
         if self._poison is None:
             say(f"a message of {self.queue} is left where it is: {reason}", "error", **fields)
             return
-        await self._storage.call(lambda: self._copy_to_poison(str(message.content)))
+        await self._threads.call(lambda: self._copy_to_poison(str(message.content)))
         say(f"a message of {self.queue} was moved to {self._poison_name}: {reason}", "error", **fields)
         await self._held(lease, self._delete)
         self._wake(str(self._poison_name))
