@@ -59,6 +59,10 @@ class Answer:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
 
+    def copy(self) -> Answer:
+        """The same with headers of its own."""
+        return Answer(self.status, self.body, dict(self.headers))
+
     def payload(self) -> bytes:
         """The body as it goes over the wire."""
         if self.body is None:
@@ -133,8 +137,12 @@ class Service:
         handler = self.router.find(call)
         if handler is None:
             message = f"The emulator has no {call.method} {call.host}{call.path}"
-            return Answer(501, {"error": {"code": "NotEmulated", "message": message}})
+            return self.finish(call, Answer(501, {"error": {"code": "NotEmulated", "message": message}}))
         try:
-            return handler(call)
+            return self.finish(call, handler(call))
         except Refusal as refusal:
-            return refusal.answer
+            return self.finish(call, refusal.answer)
+
+    def finish(self, call: Call, answer: Answer) -> Answer:  # noqa: ARG002 for services that override it
+        """Add what every answer of this service carries; faults that a test asked for pass through here as well."""
+        return answer
