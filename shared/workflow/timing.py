@@ -1,0 +1,27 @@
+"""How long things may take in the engine: arguments, so that a test of hours takes milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The lease outlives the budget by the longest call, so no call begins that the lease does not outlive."""
+
+    budget: timedelta = timedelta(minutes=4)
+    """An invocation begins no call after this."""
+    lease: timedelta = timedelta(minutes=5, seconds=30)
+    grace: timedelta = timedelta(seconds=60)
+    """By how much the clocks of two workers may differ: a lease is respected this much longer."""
+    turn_after_project: timedelta = timedelta(seconds=30)
+    """How often a workflow that waits for its project asks again, if nobody wakes it."""
+    parked: timedelta = timedelta(minutes=5)
+    """How long a workflow rests that this version of the app can't run, or whose invocation broke."""
+    woken: timedelta = timedelta(minutes=2)
+    """How long the sweep gives a message that it sent before it sends another."""
+    orphan: timedelta = timedelta(hours=1)
+    """A row in `open` without a head for so long belongs to an acceptance that was never answered."""
+    strikes: int = 3
+    """Poisoned messages that turn a workflow round."""
