@@ -15,6 +15,7 @@ from emulator.http import Call, Json, Refusal
 from emulator.powerbi import answers
 from emulator.powerbi.state import SHARED, State
 from emulator.powerbi.times import moment
+from emulator.seed import TENANT_ID
 
 RESOURCES = {
     "api.powerbi.com": "https://analysis.windows.net/powerbi/api",
@@ -86,7 +87,7 @@ def authenticate(call: Call, authority: Authority, state: State) -> Caller:
         raise _token_refusal(refused.reason, state) from refused
     principal = state.principals.get(str(claims.get("oid", "")).lower())
     call.client_id = str(claims.get("appid") or claims.get("azp") or "")
-    if principal is None or principal["kind"] == "Group":
+    if principal is None or principal["kind"] == "Group" or claims.get("tid", TENANT_ID) != TENANT_ID:
         raise answers.header_only(403, "InvalidToken")
     if principal["kind"] == "App" and not (
         principal["allowedByTenant"] and state.switches["servicePrincipalsMayUseApis"]
@@ -172,10 +173,10 @@ def is_at_least(right: str, needed: str) -> bool:
 
 
 def capacity_of(workspace: Json, now: datetime) -> str:
-    """The capacity that the workspace is on at this moment: an assignment counts from when it has succeeded."""
+    """The capacity that the workspace is on at this moment: an assignment counts from its end on."""
     assignment = workspace["assignment"]
-    if assignment and assignment["outcome"] == "CompletedSuccessfully" and now >= moment(assignment["ends"]):
-        return str(assignment["capacityId"])
+    if assignment and now < moment(assignment["ends"]):
+        return str(assignment["previous"])
     return str(workspace["capacityId"])
 
 

@@ -10,12 +10,19 @@ from typing import Literal
 from emulator.clock import Clock
 from emulator.http import Answer, Call, Handler, Json, Service
 from emulator.powerbi import (
+    admin,
     answers,
     body,
+    capacities,
     datasets,
     embed_tokens,
+    features,
     groups,
+    profiles,
+    refreshes,
     reports,
+    schedules,
+    users,
 )
 from emulator.powerbi.access import RESOURCES, Authority, Caller, authenticate
 from emulator.powerbi.embed_seal import unseal
@@ -25,9 +32,16 @@ from emulator.powerbi.state import seeded
 
 OPERATIONS: tuple[Operation, ...] = (
     *groups.OPERATIONS,
+    *users.OPERATIONS,
+    *capacities.OPERATIONS,
     *datasets.OPERATIONS,
+    *refreshes.OPERATIONS,
+    *schedules.OPERATIONS,
     *reports.OPERATIONS,
     *embed_tokens.OPERATIONS,
+    *profiles.OPERATIONS,
+    *features.OPERATIONS,
+    *admin.OPERATIONS,
 )
 
 
@@ -47,7 +61,8 @@ class PowerBI(Service):
         self._real_now = real_now
         self._key = secrets.token_bytes(32)
         for operation in OPERATIONS:
-            self.router.add(operation.method, BASE + operation.path, self._through(operation))
+            for path in {operation.path, operation.path.replace("'", "%27")}:  # some clients encode the quotes
+                self.router.add(operation.method, BASE + path, self._through(operation))
         self.reset("default")
 
     def reset(self, seed: Literal["default", "empty"]) -> None:
@@ -62,6 +77,13 @@ class PowerBI(Service):
     def merge(self, patch: Json) -> None:
         """JSON merge patch over the maps; ValueError names a map, switch or value that there is none of."""
         self._state.merge(patch)
+
+    def somebody_else_refreshes(self, workspace_id: str, dataset_id: str) -> str:
+        """Refresh from the portal, as a colleague would; gives its request id.
+
+        ValueError if there is no such dataset in the workspace, or a refresh of it is executing.
+        """
+        return refreshes.from_portal(self._state, workspace_id.lower(), dataset_id.lower(), self._clock.now())
 
     def read_embed_token(self, token: str) -> Json:
         """What a sealed, unexpired embed token grants; raises ValueError for any other text."""

@@ -75,6 +75,7 @@ _DEFAULTS: dict[str, Json] = {
         "outcome": "Completed",
         "error": {},
         "request": {},
+        "attempts": 1,
         "cancelled": "",
     },
     "profiles": {"displayName": "", "owner": ""},
