@@ -65,6 +65,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.building = threading.RLock()
+        self.document_names = ("embed.yaml",)
 
     @once
     def managed_identity(self) -> TokenCredential:

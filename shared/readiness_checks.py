@@ -1,0 +1,99 @@
+"""What readiness looks at, in the order in which things depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from shared.errors import Misconfigured, SettingsInvalid
+from shared.readiness import Check
+from shared.times import to_text
+
+if TYPE_CHECKING:
+    from shared.settings import IdentitySettings
+    from shared.wiring import Services
+
+ROLES_OF_THE_APP = "the app's managed identity (MANAGED_IDENTITY_CLIENT_ID)"
+
+
+def checks(services: Services) -> list[Check]:
+    """One for the settings, storage and each document, and three for each identity: secret, token, Power BI."""
+    return [
+        Check("settings", lambda: _settings(services), "Set the app settings as the README lists them."),
+        Check(
+            "storage",
+            lambda: _storage(services),
+            f"Give {ROLES_OF_THE_APP} the data roles on the app's storage account, and deploy its containers.",
+        ),
+        *_documents(services),
+        *(check for identity in services.settings.identities.values() for check in _identity(services, identity)),
+    ]
+
+
+def settings_report(fault: SettingsInvalid) -> dict[str, object]:
+    """The report when settings are faulty: nothing else can be looked at."""
+    faults = "; ".join(f"{one.path}: {one.message}" for one in fault.faults) or fault.detail
+    entry = {
+        "name": "settings",
+        "status": "failed",
+        "evidence": faults,
+        "remedy": "Mend these app settings; the app reads them again with the next request.",
+        "ms": 0,
+    }
+    return {"status": "notReady", "checks": [entry]}
+
+
+def _settings(services: Services) -> str:
+    names = ", ".join(services.settings.identities)
+    return f"All settings are well-formed; cloud {services.settings.cloud.name}, identities {names}."
+
+
+def _storage(services: Services) -> str:
+    from shared.storage.connection import storage_errors
+
+    with storage_errors("readiness.storage"):
+        found = {container.name for container in services.storage.blobs().list_containers()}
+    missing = sorted({"config", "config-accepted"} - found)
+    if missing:
+        raise Misconfigured(f"The storage account has no container {' and none '.join(missing)}.")
+    return f"The storage account answers, with {len(found)} containers."
+
+
+def _documents(services: Services) -> Iterator[Check]:
+    for name in services.document_names:
+
+        def look(name: str = name) -> str:
+            [state] = [state for state in services.documents.states() if state.name == name]
+            if state.fault:
+                raise Misconfigured(f"{name} in the container 'config' is not in force: {state.fault}")
+            if state.accepted_at is None:
+                raise Misconfigured(f"No {name} has been accepted yet, so everything that it grants is denied.")
+            return f"In force since {to_text(state.accepted_at)}."
+
+        yield Check(f"document {name}", look, f"Upload a {name} that validates to the container 'config'.")
+
+
+def _identity(services: Services, identity: IdentitySettings) -> Iterator[Check]:
+    name, client_id = identity.name, identity.client_id
+
+    def token() -> str:
+        return f"Entra issues tokens for {client_id}, this one until {to_text(services.tokens.token(name).expires_at)}."
+
+    def powerbi() -> str:
+        from shared.powerbi.groups import list_groups
+
+        seen = list_groups(services.powerbi, identity=name, top=1)
+        return f"Power BI accepts {client_id}" + ("." if seen else ", which is a member of no workspace yet.")
+
+    yield Check(
+        f"secret of {name}",
+        lambda: services.vault.evidence(identity.secret_name),
+        f"Give {ROLES_OF_THE_APP} the role Key Vault Secrets User, and store the secret '{identity.secret_name}'.",
+    )
+    yield Check(f"token of {name}", token, f"Mend the registration or the secret of the application {client_id}.")
+    yield Check(
+        f"Power BI for {name}",
+        powerbi,
+        "Add the service principal to the group that the tenant setting 'Service principals can call Fabric public "
+        "APIs' (formerly 'Allow service principals to use Power BI APIs') names.",
+    )
