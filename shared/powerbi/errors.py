@@ -114,12 +114,6 @@ def token_at_fault(status: int, headers: Mapping[str, str], body: bytes) -> bool
     return not said.message
 
 
-def token_named(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether the answer blames the token by name, not only by naming nothing else."""
-    said = _said({name.lower(): value for name, value in headers.items()}, body)
-    return status in (401, 403) and said.code in _TOKEN_CODES
-
-
 def _rejected(status: int, said: _Said) -> type[AppError]:
     if status in (401, 403):
         return Forbidden

@@ -20,7 +20,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from shared import telemetry
 from shared.errors import AppError, Evidence, Throttled, Unavailable
-from shared.powerbi.errors import AWAY_FOR, from_answer, token_at_fault, token_named
+from shared.powerbi.errors import AWAY_FOR, from_answer, token_at_fault
 from shared.times import Now
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes; more is taken for a fault rather than read into the memory that all functions share."""
 _CONNECTIONS = 32
 _CHUNK = 64 * 1024
-_RENEWAL_PAUSE = timedelta(minutes=1)
 
 
 class Tokens(Protocol):
@@ -43,7 +42,7 @@ class Tokens(Protocol):
 
     def token(self, identity: str, *, floor: timedelta = ..., timeout: float = ...) -> AccessToken: ...
 
-    def renewed(self, refused: AccessToken) -> AccessToken: ...
+    def renewed(self, refused: AccessToken, *, timeout: float = ...) -> AccessToken: ...
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,6 @@ class Transport:
         self._now = now
         self._session = _session()
         self._gate = _Gate(now)
-        self._renewals_in_vain: dict[str, datetime] = {}
 
     def call(
         self,
@@ -177,24 +175,17 @@ class Transport:
         return error
 
     def _with_token(self, call: _Call) -> _Raw:
-        """Send; if the answer blames the token, send once more with a new one: nothing was done the first time."""
+        """Send; if the answer blames the token, send once more with another: nothing was done the first time.
+
+        Some refusals only lack a reason, so the token source bounds how often Entra is asked for another one, and
+        may give the same token again.
+        """
         token = self._token(call)
         raw = self._repeated(call, token)
-        if not token_at_fault(raw.status, raw.headers, raw.body) or not self._renewal_may_help(call, raw):
+        if not token_at_fault(raw.status, raw.headers, raw.body):
             return raw
-        renewed = self._tokens.renewed(token)
-        call.left()
-        raw = self._repeated(call, renewed)
-        if token_at_fault(raw.status, raw.headers, raw.body):
-            self._renewals_in_vain[call.identity] = self._now()
-        return raw
-
-    def _renewal_may_help(self, call: _Call, raw: _Raw) -> bool:
-        """An answer that only lacks a reason (an empty 403 is also "no permission") renews at most once a minute in
-        vain: each renewal is a request to Entra, which locks out clients that ask in a loop."""
-        vain = self._renewals_in_vain.get(call.identity)
-        pausing = vain is not None and timedelta(0) <= self._now() - vain < _RENEWAL_PAUSE
-        return not pausing or token_named(raw.status, raw.headers, raw.body)
+        renewed = self._tokens.renewed(token, timeout=min(TOKEN_TIMEOUT, call.left()))
+        return raw if renewed.value == token.value else self._repeated(call, renewed)
 
     def _token(self, call: _Call) -> AccessToken:
         timeout = min(TOKEN_TIMEOUT, call.left())

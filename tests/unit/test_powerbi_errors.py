@@ -20,7 +20,7 @@ from shared.errors import (
     Throttled,
     Unavailable,
 )
-from shared.powerbi.errors import LONGEST_THROTTLE, THROTTLED_FOR, from_answer, token_at_fault, token_named
+from shared.powerbi.errors import LONGEST_THROTTLE, THROTTLED_FOR, from_answer, token_at_fault
 
 NOW = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
 
@@ -132,27 +132,24 @@ def test_the_detail_says_what_to_do(code: str, remedy: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "headers", "at_fault", "named"),
+    ("status", "body", "headers", "at_fault"),
     [
-        (403, {"error": {"code": "TokenExpired", "message": "resubmit"}}, {}, True, True),
-        (403, b"", {"X-PowerBI-Error-Info": "InvalidToken"}, True, True),
-        (403, b"", {"x-powerbi-error-info": "TokenExpired"}, True, True),
-        (403, b"", {}, True, False),
-        (401, b"", {}, True, False),
-        (403, {"Message": "API is not accessible for application"}, {}, False, False),
-        (401, b"", {"X-PowerBI-Error-Info": "GroupNotAccessible"}, False, False),
-        (401, twin("PowerBINotAuthorizedException"), {}, False, False),
-        (403, twin("PowerBINotAuthorizedException"), {}, False, False),
-        (400, twin("TokenExpired"), {}, False, False),
-        (404, b"", {}, False, False),
+        (403, {"error": {"code": "TokenExpired", "message": "resubmit"}}, {}, True),
+        (403, b"", {"X-PowerBI-Error-Info": "InvalidToken"}, True),
+        (403, b"", {"x-powerbi-error-info": "TokenExpired"}, True),
+        (403, b"", {}, True),
+        (401, b"", {}, True),
+        (403, {"Message": "API is not accessible for application"}, {}, False),
+        (401, b"", {"X-PowerBI-Error-Info": "GroupNotAccessible"}, False),
+        (401, twin("PowerBINotAuthorizedException"), {}, False),
+        (403, twin("PowerBINotAuthorizedException"), {}, False),
+        (400, twin("TokenExpired"), {}, False),
+        (404, b"", {}, False),
     ],
 )
-def test_only_some_refusals_blame_the_token(
-    status: int, body: object, headers: dict[str, str], at_fault: bool, named: bool
-) -> None:
+def test_only_some_refusals_blame_the_token(status: int, body: object, headers: dict[str, str], at_fault: bool) -> None:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     assert token_at_fault(status, headers, raw) is at_fault
-    assert token_named(status, headers, raw) is named
 
 
 json_values = st.recursive(
