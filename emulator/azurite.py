@@ -49,7 +49,8 @@ class Azurite:
             command += ["--oauth", "basic"]
             command += ["--cert", str(certificates.certificate_file), "--key", str(certificates.key_file)]
         key = base64.b64encode(secrets.token_bytes(64)).decode()
-        environment = {**os.environ, "AZURITE_ACCOUNTS": f"{STORAGE_ACCOUNT}:{key}"}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+        environment = {**kept, "AZURITE_ACCOUNTS": f"{STORAGE_ACCOUNT}:{key}"}
         child = Child("Azurite", command, state_dir / "azurite.log", environment)
         await child.start(state_dir)
         return cls(child, key, by_identity)

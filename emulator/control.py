@@ -80,7 +80,7 @@ class Control(Service):
             return _bad(f"The control API is only for loopback, not for '{call.host}'")
         try:
             return super().handle(call)
-        except ValueError as fault:
+        except (ValueError, OverflowError) as fault:
             return _bad(str(fault))
 
     def _reset(self, call: Call) -> Answer:

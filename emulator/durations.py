@@ -15,4 +15,7 @@ def parse_duration(text: object) -> timedelta:
     found = _FORM.fullmatch(text) if isinstance(text, str) else None
     if found is None or not any(found.groupdict().values()):
         raise ValueError(f"{text!r} is not an ISO 8601 duration such as PT2H or P1DT30M")
-    return timedelta(**{unit: float(amount) for unit, amount in found.groupdict().items() if amount})
+    try:
+        return timedelta(**{unit: float(amount) for unit, amount in found.groupdict().items() if amount})
+    except OverflowError:
+        raise ValueError(f"{text} is too long") from None

@@ -61,13 +61,13 @@ class Entra(Service):
 
     def managed_identity_token(self, resource: str, cloud: EmulatedCloud) -> tuple[str, Json]:
         """A token of the managed identity, and its claims; raises EntraRefused for a resource that is not known."""
-        exchange = resource.rstrip("/") in (cloud.exchange_audience, EXCHANGE_APP_ID)
-        audience = EXCHANGE_APP_ID if exchange else from_resource(resource, cloud).audience(self._api_version)
-        version = 2 if exchange or audience != resource.rstrip("/") else 1
-        lifetime = self.directory.managed_identity_lifetime()
-        idtyp = bool(self.directory.switches["idtyp"])
-        given = audience if version == 2 else resource
-        grant = Grant(cloud, version, given, MANAGED_IDENTITY_CLIENT_ID, "2", lifetime, idtyp)
+        version, audience = 1, resource
+        if resource.rstrip("/") in (cloud.exchange_audience, EXCHANGE_APP_ID):
+            version, audience = 2, EXCHANGE_APP_ID
+        elif (wanted := from_resource(resource, cloud)).is_our_api:
+            version, audience = self._api_version, wanted.audience(self._api_version)
+        lifetime, idtyp = self.directory.managed_identity_lifetime(), bool(self.directory.switches["idtyp"])
+        grant = Grant(cloud, version, audience, MANAGED_IDENTITY_CLIENT_ID, "2", lifetime, idtyp)
         claims = application_claims(grant, MANAGED_IDENTITY_OBJECT_ID)
         return self.authority.issue(claims), claims
 
@@ -105,8 +105,8 @@ class Entra(Service):
             raise EntraRefused(50059)
         if kind not in ("client_credentials", "password", "refresh_token"):
             raise EntraRefused(70003, kind)
-        application = self._application(_needed(form, "client_id"))
-        call.client_id = application["clientId"]
+        call.client_id = _needed(form, "client_id")
+        application = self._application(call.client_id)
         proof = self._authenticate(call, form, application, cloud, confidential=kind == "client_credentials")
         delegated = kind != "client_credentials"
         wanted = (

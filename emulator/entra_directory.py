@@ -9,6 +9,8 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cryptography.x509 import load_pem_x509_certificate
+
 from emulator import seed
 from emulator.clouds import CLOUDS, EmulatedCloud
 from emulator.durations import parse_duration
@@ -133,11 +135,13 @@ class Directory:
         """A merge patch over `applications`, `users`, `switches`; raises ValueError and then changes nothing."""
         merged = merge_patch(self._state, patch)
         for map_name, new in (("applications", _NEW_APPLICATION), ("users", _NEW_USER)):
+            _demand_objects(merged[map_name], map_name)
             entries = {key.lower(): merge_patch(new, entry) for key, entry in merged[map_name].items()}
             for key, entry in entries.items():
                 refuse_unknown(entry, new, f"field of {map_name}/{key}")
                 entry["objectId"] = entry["objectId"] or str(uuid.uuid5(uuid.NAMESPACE_URL, key))
                 _check_types(entry, new, f"{map_name}/{key}")
+                _check_credentials(entry, f"{map_name}/{key}")
             merged[map_name] = entries
         _check_switches(merged["switches"])
         self._state = merged
@@ -188,6 +192,36 @@ def _check_types(entry: Json, model: Json, where: str) -> None:
             raise ValueError(f"{where}/{name} is of type {type(model[name]).__name__}")
 
 
+def _moment(text: str) -> datetime:
+    """A time with its offset; raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no offset: add Z")
+    return moment
+
+
+def _demand_objects(entries: Json, where: str) -> None:
+    for key, entry in entries.items():
+        if not isinstance(entry, dict):
+            raise ValueError(f"{where}/{key} is an object")  # noqa: TRY004
+
+
+def _check_credentials(entry: Json, where: str) -> None:
+    """What a credential lacks would otherwise show only when somebody tries to use it."""
+    for kind, fields in (("secrets", ("value",)), ("federatedCredentials", ("issuer", "subject", "audience"))):
+        _demand_objects(entry.get(kind, {}), f"{where}/{kind}")
+        for key, credential in entry.get(kind, {}).items():
+            if not all(isinstance(credential.get(name), str) for name in fields):
+                raise ValueError(f"{where}/{kind}/{key} needs {', '.join(fields)}")
+            if credential.get("expires"):
+                _moment(credential["expires"])
+    for name, pem in entry.get("certificates", {}).items():
+        try:
+            load_pem_x509_certificate(str(pem).encode())
+        except ValueError:
+            raise ValueError(f"{where}/certificates/{name} is not a certificate in PEM") from None
+
+
 _SWITCH_CHECKS: dict[str, Callable[[Any], bool]] = {
     "accessTokenAcceptedVersion": lambda value: value in (1, 2) and not isinstance(value, bool),
     "accessTokenLifetime": lambda value: value == "random" or parse_duration(value) > timedelta(0),
@@ -202,5 +236,9 @@ def _check_switches(switches: Json) -> None:
     refuse_unknown(switches, _SWITCHES, "switch")
     for name, default in _SWITCHES.items():
         switches.setdefault(name, deepcopy(default))
-        if not _SWITCH_CHECKS[name](switches[name]):
+        try:
+            fits = _SWITCH_CHECKS[name](switches[name])
+        except (ValueError, TypeError):
+            fits = False
+        if not fits:
             raise ValueError(f"The switch {name} can't be {switches[name]!r}")

@@ -95,7 +95,7 @@ class Discovery:
 
 
 def _instance(cloud: EmulatedCloud) -> Json:
-    first = cloud.login_hosts[0]
+    first = str(urlsplit(cloud.v2_issuer).hostname)
     return {
         "preferred_network": first,
         "preferred_cache": cloud.login_hosts[1] if cloud.name == "public" else first,

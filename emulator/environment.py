@@ -23,6 +23,8 @@ REMOVED_VARIABLES = (
     *("IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET"),
     *("AZURE_REGIONAL_AUTHORITY_NAME", "MSAL_FORCE_REGION", "REGION_NAME"),
 )
+_APP_PREFIXES = ("AzureWebJobs", "LANDING_STORAGE", "POWERBI_", "EVENTS_TOPIC_ENDPOINT")
+"""Settings of the app that a developer's shell may still have from elsewhere."""
 _MARK = "WrittenBy"
 _OURS = "python -m emulator"
 
@@ -94,7 +96,11 @@ def _storage_settings(name: str, places: Places) -> dict[str, str]:
 
 def child_environment(places: Places, base: Mapping[str, str]) -> dict[str, str]:
     """What the bundled host runs with: nothing of `base` that would lead elsewhere."""
-    kept = {name: value for name, value in base.items() if name not in REMOVED_VARIABLES}
+    kept = {
+        name: value
+        for name, value in base.items()
+        if name not in REMOVED_VARIABLES and not name.startswith(_APP_PREFIXES)
+    }
     return {**kept, **client_environment(places), **app_settings(places)}
 
 

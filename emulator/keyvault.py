@@ -5,6 +5,8 @@ https://learn.microsoft.com/rest/api/keyvault/secrets
 
 from __future__ import annotations
 
+import time
+
 from emulator import seed
 from emulator.clouds import CLOUDS, EmulatedCloud
 from emulator.entra_tokens import TokenAuthority, TokenRefused
@@ -118,6 +120,7 @@ def _body(call: Call) -> Json:
 
 def _apply(secret: Secret, body: Json) -> None:
     attributes = body.get("attributes") or {}
+    secret.updated = int(time.time())
     secret.enabled = bool(attributes.get("enabled", secret.enabled))
     secret.expires = attributes.get("exp", secret.expires)
     secret.not_before = attributes.get("nbf", secret.not_before)

@@ -30,14 +30,11 @@ class Secret:
     version: str = field(default_factory=lambda: uuid.uuid4().hex)
     enabled: bool = True
     created: int = field(default_factory=lambda: int(time.time()))
+    updated: int = field(default_factory=lambda: int(time.time()))
     expires: int | None = None
     not_before: int | None = None
     content_type: str | None = None
     tags: Json | None = None
-
-    @property
-    def updated(self) -> int:
-        return self.created
 
 
 class SecretStore:

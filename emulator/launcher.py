@@ -172,9 +172,15 @@ class Launcher:
 
     def _take_state_dir(self) -> None:
         """Make the directory ours alone, and remove what an earlier start left there."""
-        self._state_dir.mkdir(parents=True, exist_ok=True)
-        self._state_dir.chmod(0o700)
-        lock = os.open(self._state_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock_file = self._state_dir / "lock"
+        try:
+            self._state_dir.mkdir(parents=True, exist_ok=True)
+            if any(self._state_dir.iterdir()) and not lock_file.exists():
+                raise EmulatorFailed(f"{self._state_dir} holds other files: give the emulator a directory of its own")
+            self._state_dir.chmod(0o700)
+            lock = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as fault:
+            raise EmulatorFailed(f"{self._state_dir} can't be used: {fault.strerror}") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -85,6 +85,7 @@ class Child:
                 await asyncio.wait_for(self._process.wait(), _PATIENCE)
         _signal_group(self._process.pid, signal.SIGKILL, also_group=True)
         await self._process.wait()
+        self._process = None  # its id may soon be another's
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)

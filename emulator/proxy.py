@@ -38,6 +38,8 @@ class _Pipe(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.other: _Pipe | None = None
+        self.has_ended = False
+        """The peer has said all it had to say."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -48,9 +50,14 @@ class _Pipe(asyncio.Protocol):
             self.other.transport.write(data)
 
     def eof_received(self) -> bool:
-        """The client may still read after it has said all it had to say: keep this side open for writing."""
-        if self.other and self.other.transport and self.other.transport.can_write_eof():
-            self.other.transport.write_eof()
+        """The peer may still read after its last word: this side stays open until the other has ended, too."""
+        self.has_ended = True
+        if self.other is None or self.other.transport is None:
+            return False
+        if self.other.has_ended:
+            self.other.transport.close()
+            return False
+        self.other.transport.write_eof()
         return True
 
     def pause_writing(self) -> None:
@@ -99,9 +106,6 @@ class _Client(_Pipe):
             self._begin(head, rest)
         elif len(self._head) > _HEAD_LIMIT:
             self._refuse(431, "The request's head is too long")
-
-    def eof_received(self) -> bool:
-        return super().eof_received() if self.other else False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from emulator.http import Answer, Call, Json
 
 KEPT = 20_000
-_LONGEST_BODY = 256 * 1024
+_LONGEST_BODY = 64 * 1024
 _REDACTED = "[redacted]"
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "x-identity-header", "proxy-authorization"})
 _SECRET_FIELDS = frozenset(

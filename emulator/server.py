@@ -97,7 +97,7 @@ async def _call_of(request: web.BaseRequest) -> Call:
     host = request.headers.get("Host", "").lower()
     return Call(
         method=request.method,
-        host=host.removesuffix(":443") if host.endswith(":443") else host.partition(":")[0],
+        host=host.partition(":")[0],
         path=path,
         query=dict(parse_qsl(query, keep_blank_values=True)),
         headers={name.lower(): value for name, value in request.headers.items()},
@@ -108,6 +108,8 @@ async def _call_of(request: web.BaseRequest) -> Call:
 def _response(answer: Answer) -> web.Response:
     headers = dict(answer.headers)
     given = {name.lower() for name in headers}
+    if "server" not in given:
+        headers["Server"] = "Microsoft-HTTPAPI/2.0"
     if isinstance(answer.body, dict | list) and "content-type" not in given:
         headers["Content-Type"] = "application/json; charset=utf-8"
     return web.Response(status=answer.status, body=answer.payload(), headers=headers)
