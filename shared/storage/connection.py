@@ -1,0 +1,104 @@
+"""A storage account's clients, kept for the life of the process, and its errors in our own terms."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import AppError, Misconfigured, Unavailable
+from shared.telemetry import keep_secret
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.storage.blob import BlobServiceClient
+
+    from shared.settings import StorageSettings
+
+RETRIES = 2
+CONNECT_SECONDS = 2
+READ_SECONDS = 3
+LARGEST_PAUSE = 2
+"""Three tries and two pauses of at most two seconds: a service that is away is given up within about 13 s."""
+CONNECTIONS = 32
+
+
+class StorageAccount:
+    """The clients of one account, each made on first use.
+
+    `credential` is asked for only where the settings hold no connection string.
+    """
+
+    def __init__(self, settings: StorageSettings, credential: Callable[[], TokenCredential]) -> None:
+        self._settings = settings
+        self._credential = credential
+        self._lock = threading.Lock()
+        self._blobs: BlobServiceClient | None = None
+
+    def blobs(self) -> BlobServiceClient:
+        """The blob service. Raises Misconfigured where the settings can't be used."""
+        with self._lock:
+            if self._blobs is None:
+                self._blobs = self._made()
+            return self._blobs
+
+    def _made(self) -> BlobServiceClient:
+        from azure.storage.blob import BlobServiceClient, LinearRetry
+
+        options: dict[str, Any] = {
+            "transport": _transport(),
+            "retry_policy": LinearRetry(backoff=LARGEST_PAUSE // 2, random_jitter_range=1, retry_total=RETRIES),
+        }
+        text = self._settings.connection_string
+        if not text:
+            return BlobServiceClient(self._settings.blob_url, credential=self._credential(), **options)
+        _keep_secrets_of(text)
+        try:
+            return BlobServiceClient.from_connection_string(text, **options)
+        except ValueError:  # its text may quote the string
+            raise Misconfigured(
+                "The storage connection string can't be used: copy it again from the account."
+            ) from None
+
+
+def _transport() -> object:
+    """Pooled for all threads of the app, with our time limits; what is tried again is the storage SDK's business."""
+    import requests
+    from azure.core.pipeline.transport import RequestsTransport
+
+    session = requests.Session()
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return RequestsTransport(
+        session=session, session_owner=False, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
+    )
+
+
+def _keep_secrets_of(connection_string: str) -> None:
+    for part in connection_string.split(";"):
+        name, _, value = part.partition("=")
+        if name.strip().lower() in ("accountkey", "sharedaccesssignature"):
+            keep_secret(value.strip())
+
+
+@contextmanager
+def storage_errors(operation: str) -> Iterator[None]:
+    """Turns the storage SDK's exceptions into ours. `operation` is `blob get`, `queue send`, `table insert` …
+
+    Raises Throttled, Unavailable, Misconfigured (401, 403, container missing), NotFound, Conflict (exists already, or
+    has changed since: 304, 409, 412) or Invalid. Our own errors, a credential's among them, pass as they are.
+    """
+    from azure.core.exceptions import AzureError
+
+    from shared.storage.errors import from_sdk
+
+    try:
+        yield
+    except AzureError as error:
+        raise from_sdk(operation, error) from error
+    except AppError:
+        raise
+    except OSError as error:  # a connection that breaks while an answer is read
+        raise Unavailable("Storage broke off the answer. Try again.", effect_unknown=True) from error
