@@ -131,7 +131,9 @@ _TRANSIENT_WORDS = frozenset({"temporarily_unavailable", "server_error"})
 def codes(error: Mapping[str, object]) -> Sequence[int]:
     """The AADSTS numbers of an error: from `error_codes`, and where that says nothing from the description."""
     listed = error.get("error_codes")
-    numbers = [int(code) for code in listed if str(code).isdigit()] if isinstance(listed, list) else []
+    numbers = (
+        [int(code) for code in listed if re.fullmatch("[0-9]{1,9}", str(code))] if isinstance(listed, list) else []
+    )
     return numbers or [int(code) for code in _CODE.findall(str(error.get("error_description", "")))[:3]]
 
 

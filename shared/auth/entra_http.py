@@ -33,7 +33,7 @@ class Reply:
     def retry_after(self, now: datetime) -> float | None:
         """Seconds to wait, from `Retry-After` in either of its forms, an hour at most; None where it is not sent."""
         value = self.headers.get("Retry-After", "").strip()
-        if value.isdigit():
+        if value.isascii() and value.isdigit():
             return min(float(value[:6]), _LONGEST_PAUSE)
         try:
             seconds = (parsedate_to_datetime(value) - now).total_seconds() if value else None
@@ -48,7 +48,8 @@ class EntraHttp:
     def __init__(self) -> None:
         self._session = requests.Session()
         self._session.headers["Connection"] = "close"
-        again = Retry(total=1, connect=1, read=0, status=0, redirect=0, other=0)
+        # a connection that fails is tried once more; an answer is an answer, with or without Retry-After
+        again = Retry(total=1, connect=1, read=0, status=0, redirect=0, other=0, respect_retry_after_header=False)
         self._session.mount("https://", HTTPAdapter(max_retries=again))
 
     def send(

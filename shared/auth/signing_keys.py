@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import requests
@@ -52,12 +52,16 @@ class SigningKeys:
         if kept is None:
             return None
         known = kept.keys
-        if known is not None and key_id in known.by_id and known.age(self._now()) < _FRESH:
-            return known.by_id[key_id]
-        return self._after_reading(kept, tenant.lower(), key_id)
+        ours = known.by_id.get(key_id) if known is not None and known.age(self._now()) < _USABLE else None
+        if ours is not None and known is not None and known.age(self._now()) < _FRESH:
+            return ours
+        return self._after_reading(kept, tenant.lower(), key_id, ours)
 
-    def _after_reading(self, kept: _Tenant, tenant: str, key_id: str) -> RSAPublicKey | None:
-        if not kept.lock.acquire(timeout=_PATIENCE):
+    def _after_reading(self, kept: _Tenant, tenant: str, key_id: str, old: RSAPublicKey | None) -> RSAPublicKey | None:
+        """Reads if that is due. Who has an old key to go on with does not wait while another thread reads."""
+        if not kept.lock.acquire(timeout=_PATIENCE if old is None else 0):
+            if old is not None:
+                return old
             raise Unavailable("Waiting for the signing keys of Entra ID took too long. Try again in a moment.")
         try:
             if kept.due(key_id, self._now()):
@@ -124,7 +128,10 @@ class _Tenant:
             known = self.keys.by_id.get(key_id)
             if known is not None or self.error is None:
                 return known
-        raise self.error or Unavailable("The signing keys of Entra ID are too old to be relied on. Try again soon.")
+        if self.error is None or self.tried_at is None:
+            raise Unavailable("The signing keys of Entra ID are too old to be relied on. Try again soon.")
+        left = self._spacing() - (now - self.tried_at)
+        raise replace(self.error, retry_after=max(left.total_seconds(), 1.0))
 
     def _spacing(self) -> timedelta:
         least = _SPACING if self.keys is not None else _FIRST_SPACING

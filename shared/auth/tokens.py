@@ -144,20 +144,26 @@ class _IdentityTokens:
         held = self._held
         if held is not None and held.serves(floor, self._now()):
             return held.token
+        spare = self._last_resort(floor)
         try:
-            return self._alone(lambda deadline: self._fetched(floor, deadline), timeout)
+            return self._alone(lambda deadline: self._fetched(floor, deadline), timeout, 0 if spare else PATIENCE)
         except Retryable:
-            held = self._held
-            if held is not None and floor <= CALL_FLOOR and held.token.expires_at - self._now() >= _LAST_RESORT:
-                return held.token
-            raise
+            if spare is None:
+                raise
+            return spare
 
     def renewed(self, refused: AccessToken, timeout: float) -> AccessToken:
-        return self._alone(lambda deadline: self._replaced(refused, deadline), timeout)
+        return self._alone(lambda deadline: self._replaced(refused, deadline), timeout, PATIENCE)
 
-    def _alone(self, work: Callable[[float], AccessToken], timeout: float) -> AccessToken:
+    def _last_resort(self, floor: timedelta) -> AccessToken | None:
+        """What still serves for a call while another thread asks, or while Entra is away; never for minting."""
+        held = self._held
+        usable = held is not None and floor <= CALL_FLOOR and held.token.expires_at - self._now() >= _LAST_RESORT
+        return held.token if held is not None and usable else None
+
+    def _alone(self, work: Callable[[float], AccessToken], timeout: float, patience: float) -> AccessToken:
         deadline = time.monotonic() + timeout
-        if not self._lock.acquire(timeout=min(PATIENCE, timeout)):
+        if not self._lock.acquire(timeout=min(patience, timeout)):
             detail = f"Waiting for a token of the identity '{self._name}' took too long. Try again in a moment."
             raise Unavailable(detail, retry_after=PATIENCE)
         try:

@@ -88,7 +88,7 @@ def _no_credential(error: AzureError, name: str, vault: str) -> Misconfigured:
 
 def _pause(error: HttpResponseError, otherwise: float) -> float:
     header = getattr(error.response, "headers", {}).get("Retry-After", "")
-    return min(float(header[:6]), 3600.0) if header.isdigit() and int(header[:6]) else otherwise
+    return min(float(header[:6]), 3600.0) if header.isascii() and header.isdigit() and int(header[:6]) else otherwise
 
 
 def _evidence(error: Exception, status: int | None) -> Evidence:

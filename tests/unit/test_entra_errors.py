@@ -125,6 +125,7 @@ def test_an_error_without_any_code_is_named_by_its_word() -> None:
 def test_the_codes_listed_win_over_those_in_the_text() -> None:
     assert codes({"error_codes": [7000222], "error_description": "AADSTS70011: …"}) == [7000222]
     assert codes({"error_codes": [], "error_description": "AADSTS7000222: … AADSTS70011 …"}) == [7000222, 70011]
+    assert codes({"error_codes": ["7000222", "²", None, -1]}) == [7000222]
     assert codes({"error_codes": "7000222"}) == []
     assert codes({}) == []
 
