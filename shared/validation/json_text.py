@@ -7,7 +7,17 @@ import math
 from collections.abc import Iterator, Sequence
 
 from shared.errors import Fault
-from shared.validation.places import DEEPEST, MOST_DIGITS, Place, decoded, path_of, refusal, refuse
+from shared.validation.places import (
+    DEEPEST,
+    MOST_DIGITS,
+    NO_CHARACTER,
+    Place,
+    decoded,
+    is_text,
+    path_of,
+    refusal,
+    refuse,
+)
 
 _BOM = b"\xef\xbb\xbf"
 _TOO_DEEP = f"Nested more than {DEEPEST} levels deep."
@@ -85,7 +95,7 @@ def _faults(document: object) -> Iterator[Fault]:
     todo: list[tuple[Place, object]] = [((), document)]
     while todo:
         place, value = todo.pop()
-        if len(place) > DEEPEST:
+        if len(place) >= DEEPEST and isinstance(value, dict | list):
             yield Fault(path_of(place[:3]), _TOO_DEEP)
             return
         yield from _faults_of(place, value)
@@ -99,16 +109,8 @@ def _faults_of(place: Place, value: object) -> Iterator[Fault]:
     elif isinstance(value, _NoNumber):
         yield Fault(path_of(place), value.message)
     texts = value if isinstance(value, dict) else [value] if isinstance(value, str) else []
-    if any(not _is_text(text) for text in texts):
-        yield Fault(path_of(place), "Holds half a surrogate pair (\\ud800 to \\udfff), which is no character.")
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    if not all(is_text(text) for text in texts):
+        yield Fault(path_of(place), NO_CHARACTER)
 
 
 def _parts(value: object) -> Iterator[tuple[str | int, object]]:

@@ -12,6 +12,7 @@ DEEPEST = 64
 MOST_DIGITS = 40
 MOST_FAULTS = 100
 LONGEST_NAME = 60
+NO_CHARACTER = "Holds half a surrogate pair (\\ud800 to \\udfff), which is no character."
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -24,6 +25,7 @@ def path_of(place: Place) -> str:
 
 
 def _named(name: str) -> str:
+    name = name.encode("utf-8", "replace").decode()
     shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
     return f".{shown}" if _PLAIN_NAME.fullmatch(name) else f"[{shown!r}]"
 
@@ -50,3 +52,12 @@ def decoded(raw: bytes, encoding: str = "utf-8") -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise refuse(f"Line {line}, byte {error.start}: not UTF-8. Save the document in UTF-8.") from None
+
+
+def is_text(text: str) -> bool:
+    """Whether UTF-8 can carry it: an escape may have made half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -14,7 +14,17 @@ from dataclasses import dataclass, field
 import yaml
 
 from shared.errors import Fault
-from shared.validation.places import DEEPEST, MOST_DIGITS, Place, decoded, path_of, refusal, refuse
+from shared.validation.places import (
+    DEEPEST,
+    MOST_DIGITS,
+    NO_CHARACTER,
+    Place,
+    decoded,
+    is_text,
+    path_of,
+    refusal,
+    refuse,
+)
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -116,6 +126,8 @@ class _Builder:
         mapping.key, mapping.waiting_for_key = event.value, False
         if event.value == "<<" and event.implicit[0]:
             self._fault(event, _ANCHOR)
+        elif not is_text(event.value):
+            self._fault(event, NO_CHARACTER)
         elif not isinstance(_resolved(event), str):
             self._fault(event, "A key must be text: put it into quotes.")
         elif event.value in mapping.holder:
@@ -136,6 +148,8 @@ class _Builder:
         if isinstance(value, _NoNumber):
             self._fault(event, value.message)
             return None
+        if not is_text(event.value):
+            self._fault(event, NO_CHARACTER)
         return value
 
     def _put(self, value: object) -> None:
