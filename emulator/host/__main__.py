@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from emulator.durations import parse_duration
 from emulator.host import safety
-from emulator.host.durations import iso_duration
 from emulator.host.errors import CannotStart
 from emulator.host.log import carry_app_logs, say
 
@@ -46,7 +46,7 @@ def _run(given: argparse.Namespace) -> int:
 
 def _duration(text: str) -> timedelta:
     try:
-        return iso_duration(text)
+        return parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -169,7 +169,10 @@ class HttpServer:
 
 async def _body(request: web.Request) -> bytes:
     """The body is passed on only if Content-Length says that there is one: a chunked request arrives empty."""
-    return await request.read() if (request.content_length or 0) > 0 else b""
+    length = request.content_length or 0
+    if length > BODY_LIMIT:
+        raise web.HTTPRequestEntityTooLarge(max_size=BODY_LIMIT, actual_size=length)
+    return await request.read() if length else b""
 
 
 def _joined(values: MultiMapping[str]) -> dict[str, str]:

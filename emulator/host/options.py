@@ -14,8 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from emulator.host.durations import timespan
 from emulator.host.errors import CannotStart
+from emulator.host.timespans import timespan
 
 T = TypeVar("T")
 Json = dict[str, Any]

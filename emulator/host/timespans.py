@@ -1,4 +1,4 @@
-"""The two spellings of a duration: .NET's TimeSpan in host.json, ISO 8601 on our command line."""
+""".NET's TimeSpan, in which host.json gives durations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from datetime import timedelta
 
 _CLOCK = r"(?P<hours>\d\d):(?P<minutes>\d\d):(?P<seconds>\d\d)"
 _TIMESPAN = re.compile(rf"(?:(?P<days>\d{{1,8}})\.)?{_CLOCK}(?P<part>\.\d{{1,7}})?")
-_ISO_TIME = r"(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?"
-_ISO = re.compile(rf"P(?:(?P<days>\d+)D)?(?:T{_ISO_TIME})?")
 
 
 def timespan(text: str) -> timedelta:
@@ -24,11 +22,3 @@ def timespan(text: str) -> timedelta:
         raise ValueError(f"{text!r} is not a time span: hours end at 23, minutes and seconds at 59")
     part = float(matched["part"] or 0)
     return timedelta(days=int(matched["days"] or 0), hours=hours, minutes=minutes, seconds=seconds + part)
-
-
-def iso_duration(text: str) -> timedelta:
-    """`PT10M` and the like; ValueError otherwise."""
-    matched = _ISO.fullmatch(text)
-    if not matched or not any(matched.groupdict().values()):
-        raise ValueError(f"{text!r} is not an ISO 8601 duration such as PT10M")
-    return timedelta(**{name: float(value) for name, value in matched.groupdict().items() if value})
