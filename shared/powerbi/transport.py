@@ -16,7 +16,7 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
 
 from shared import telemetry
 from shared.errors import AppError, Evidence, Throttled, Unavailable
@@ -288,14 +288,21 @@ def _dropped(error: Exception) -> _Dropped:
     """What a failed exchange means. The exception itself goes no further: it carries the request and its token."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return _Dropped("could not be reached: its certificate does not verify", sent=False, again=False)
-    if isinstance(error, requests.exceptions.ProxyError):
-        return _Dropped("could not be reached through the proxy", sent=False, again=True)
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(reason, NewConnectionError | ConnectTimeoutError):
+    if isinstance(_reason(error), NewConnectionError | ConnectTimeoutError):
         return _Dropped("could not be reached", sent=False, again=True)
+    if "Tunnel connection failed" in str(error):
+        return _Dropped("could not be reached through the proxy", sent=False, again=True)
     if isinstance(error, requests.exceptions.Timeout | TimeoutError):
         return _Dropped("took too long", sent=True, again=False)
     return _Dropped("broke off", sent=True, again=True)
+
+
+def _reason(error: Exception) -> object:
+    """Why urllib3 gave up. It calls any error of a connection through a proxy that has been closed since a
+    ProxyError, also one that came when the request was out: what lies within counts.
+    """
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return reason.original_error if isinstance(reason, ProxyError) else reason
 
 
 def _unanswered(call: _Call, why: str, *, sent: bool) -> Unavailable:
