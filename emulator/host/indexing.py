@@ -80,7 +80,7 @@ def _import(directory: Path, script: str) -> ModuleType:
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CannotStart([f"{script} can't be imported:\n{traceback.format_exc()}"]) from error
     return module
 

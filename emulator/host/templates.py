@@ -166,7 +166,7 @@ def _parameter(text: str) -> Parameter:
     rest = rest.removesuffix("?")
     constraints, default = _tail(rest, text)
     if optional and (default is not None or stars):
-        raise ValueError(f"{{{text}}} can't be optional and have a default or be a catch-all")
+        raise ValueError(f"the route parameter {{{text}}} can't be optional and have a default or be a catch-all")
     return Parameter(name, optional, default, bool(stars), constraints)
 
 
