@@ -47,7 +47,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # Bearer …, unless a plain word of prose follows
     (
         re.compile(
-            r"""(?P<name>(?i:bearer)[ :]{1,4})(?=[a-z]{0,64}[A-Z0-9._~+/-]|[a-z]{16})"""
+            r"""(?P<name>(?i:bearer)[ :]{1,4})(?=[a-z]{0,64}(?:[A-Z0-9_~+/-]|\.[A-Za-z0-9])|[a-z]{16})"""
             r"""[A-Za-z0-9._~+/-]{6,}={0,2}(?![A-Za-z"=])"""
         ),
         rf"\g<name>{REDACTED}",
