@@ -183,6 +183,11 @@ class Proxy:
         server = await loop.create_server(lambda: _Client(find, connections), "127.0.0.1", port)
         return cls(server, connections)
 
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
     def stop(self) -> None:
         """Take no more connections, and end those that are open."""
         self._server.close()

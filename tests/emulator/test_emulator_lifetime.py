@@ -1,0 +1,214 @@
+"""The emulator's life: what it leaves when it is ready, and that nothing outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import requests
+
+from emulator.environment import LocalSettings, Places, child_environment
+from tests.emulator.starting import Started, is_running, start, wait_until
+
+EVERYTHING = {
+    "environment",
+    "removeEnvironment",
+    "settings",
+    "functionsUrl",
+    "controlUrl",
+    "caFile",
+    "storageConnectionString",
+    "tenantId",
+    "api",
+    "clients",
+    "people",
+    "seed",
+}
+SEEDED_CLIENTS = {"operations", "embed", "admin", "operator", "customer-portal", "auditor", "nobody"}
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_it_says_where_everything_is_and_ends_cleanly_when_told_to(tmp_path: Path) -> None:
+    with start(tmp_path, "--host", "none") as emulator:
+        assert emulator.wait_until_ready() == f"READY {tmp_path / 'environment.json'}"
+        described = emulator.described
+        assert set(described) == EVERYTHING
+        assert set(described["clients"]) == SEEDED_CLIENTS
+        assert described["functionsUrl"] is None
+        assert described["environment"]["https_proxy"] == described["environment"]["HTTPS_PROXY"]
+        assert {"http_proxy", "ALL_PROXY"} <= set(described["removeEnvironment"])
+        assert _mode(tmp_path) == 0o700
+        assert {_mode(tmp_path / name) for name in ("environment.json", "server.key", "azurite.log")} == {0o600}
+
+        processes = emulator.processes()
+        emulator.process.send_signal(signal.SIGTERM)
+        code, output, _ = emulator.end()
+
+    assert (code, output) == (0, "")
+    assert set(processes) == {"emulator", "azurite"}
+    wait_until(lambda: not any(map(is_running, processes.values())), "all processes have ended")
+    assert not (tmp_path / "environment.json").exists()
+    assert not (tmp_path / "server.key").exists()
+
+
+def test_a_host_that_dies_is_started_again_and_none_survives_the_kill_of_the_emulator(tmp_path: Path) -> None:
+    with start(tmp_path) as emulator:
+        emulator.wait_until_ready()
+        url = emulator.described["functionsUrl"]
+        first = emulator.processes()["host"]
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: emulator.processes().get("host", first) != first, "another host")
+        wait_until(lambda: _answers(f"{url}/api/health"), "the new host answers under the same address")
+
+        processes = emulator.processes()
+        emulator.process.kill()
+        emulator.end()
+
+    assert set(processes) == {"emulator", "azurite", "host"}
+    wait_until(lambda: not any(map(is_running, processes.values())), "all processes have ended")
+
+
+def test_it_ends_with_the_reason_when_storage_ends(tmp_path: Path) -> None:
+    with start(tmp_path, "--host", "none") as emulator:
+        emulator.wait_until_ready()
+        _refuses_company(tmp_path)
+        os.kill(emulator.processes()["azurite"], signal.SIGKILL)
+        code, _, errors = emulator.end()
+    assert code == 1
+    assert errors.startswith("The emulator failed: Azurite has ended")
+    assert len(errors.strip().splitlines()) == 1
+
+
+def _refuses_company(state_dir: Path) -> None:
+    with start(state_dir, "--host", "none") as second:
+        code, output, errors = second.end()
+    assert (code, output) == (1, "")
+    assert "Another emulator uses" in errors
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with start(tmp_path, "--host", "none", "--port-base", str(port - 2)) as emulator:
+            code, output, errors = emulator.end()
+    assert (code, output) == (1, "")
+    assert f"The control port {port} can't be used" in errors
+    assert len(errors.strip().splitlines()) == 1
+
+
+def test_a_directory_with_somebody_elses_files_is_not_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    tmp_path.chmod(0o755)
+    with start(tmp_path, "--host", "none") as emulator:
+        code, _, errors = emulator.end()
+    assert code == 1
+    assert "holds other files" in errors
+    assert _mode(tmp_path) == 0o755
+
+
+def _places(tmp_path: Path) -> Places:
+    return Places(
+        proxy_url="http://127.0.0.1:1",
+        control_url="http://127.0.0.1:2",
+        identity_endpoint="http://127.0.0.1:3/msi/token",
+        identity_header="header",
+        ca_file=tmp_path / "ca.pem",
+        canary="canary",
+        storage_connection_string="UseDevelopmentStorage=true",
+        storage_by_identity=False,
+        functions_url=None,
+    )
+
+
+def test_local_settings_that_somebody_wrote_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "local.settings.json"
+    settings = LocalSettings(path)
+    path.write_text('{"Values": {"MINE": "1"}}')
+    assert not settings.write(_places(tmp_path))
+    settings.remove()
+    assert json.loads(path.read_text()) == {"Values": {"MINE": "1"}}
+
+
+def test_local_settings_of_an_earlier_start_are_replaced_and_removed_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "local.settings.json"
+    settings = LocalSettings(path)
+    assert settings.write(_places(tmp_path))
+    assert settings.write(_places(tmp_path))
+    written = json.loads(path.read_text())
+    assert written["IsEncrypted"] is False
+    assert written["Values"]["POWERBI_EMBED_CREDENTIAL"] == "secret:powerbi-embed-secret"
+    assert written["Values"]["https_proxy"] == "http://127.0.0.1:1"
+    assert _mode(path) == 0o600
+    settings.remove()
+    assert not path.exists()
+
+
+def test_the_hosts_environment_leads_nowhere_else(tmp_path: Path) -> None:
+    outer = {"http_proxy": "http://proxy:3128", "https_proxy": "http://proxy:3128", "ALL_PROXY": "socks://proxy"}
+    outer |= {"AzureWebJobsStorage__accountName": "real", "AZURE_CLIENT_SECRET": "real", "PATH": "/bin"}
+    inner = child_environment(_places(tmp_path), outer)
+    assert inner["https_proxy"] == "http://127.0.0.1:1"
+    assert inner["PATH"] == "/bin"
+    assert not {"http_proxy", "ALL_PROXY", "AzureWebJobsStorage__accountName", "AZURE_CLIENT_SECRET"} & set(inner)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def test_the_app_reaches_storage_by_its_identity_under_the_accounts_own_names(tmp_path: Path) -> None:
+    with start(tmp_path, "--host", "none", "--storage", "identity") as emulator:
+        emulator.wait_until_ready()
+        names = _containers_by_identity(emulator)
+    assert {"config", "config-accepted", "landing"} <= names
+
+
+def _containers_by_identity(emulator: Started) -> set[str]:
+    from azure.storage.blob import BlobServiceClient
+
+    described = emulator.described
+    environment = described["environment"]
+    assert described["settings"]["AzureWebJobsStorage__accountName"] == "contosopowerbi"
+    answer = requests.get(
+        environment["IDENTITY_ENDPOINT"],
+        params={
+            "api-version": "2019-08-01",
+            "resource": "https://storage.azure.com",
+            "client_id": described["settings"]["MANAGED_IDENTITY_CLIENT_ID"],
+        },
+        headers={"X-IDENTITY-HEADER": environment["IDENTITY_HEADER"]},
+        timeout=20,
+    )
+    with BlobServiceClient(
+        "https://contosopowerbi.blob.core.windows.net",
+        credential=_Fixed(answer.json()["access_token"]),
+        proxies={"https": environment["https_proxy"]},
+        connection_verify=environment["SSL_CERT_FILE"],
+        use_env_settings=False,
+        retry_total=0,
+    ) as client:
+        return {container.name for container in client.list_containers()}
+
+
+class _Fixed:
+    """A credential that has its token already."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def get_token(self, *scopes: str, **_: object) -> object:
+        from azure.core.credentials import AccessToken
+
+        return AccessToken(self._token, 2**31)
