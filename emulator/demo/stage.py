@@ -85,10 +85,9 @@ def line(title: str, outcome: str, seconds: float) -> None:
 @contextmanager
 def raised(state_dir: Path) -> Iterator[Stage]:
     """The emulator with the app in its bundled host; it ends, with all its children, when the stage is left."""
-    log = state_dir / "emulator.log"
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = PROJECT / "build" / "demo.log"
+    log.parent.mkdir(exist_ok=True)
     described = state_dir / "environment.json"
-    described.unlink(missing_ok=True)
     command = [sys.executable, "-m", "emulator", "--host", "bundled", "--state-dir", str(state_dir)]
     with log.open("w") as out, subprocess.Popen(command, cwd=PROJECT, stdout=out, stderr=out) as process:
         try:
