@@ -111,7 +111,7 @@ class Control(Service):
         )
 
     def _patch_state(self, call: Call) -> Answer:
-        """Each part checks before it changes; Power BI's goes first, since it knows its own maps best."""
+        """All of it or nothing: what may refuse comes before the first change."""
         patch = _body(call)
         for name, value in patch.items():
             if not isinstance(value, dict):
@@ -122,8 +122,10 @@ class Control(Service):
         directory["switches"] = {name: value for name, value in switches.items() if name in ENTRA_SWITCHES}
         powerbi = {name: value for name, value in patch.items() if name not in _ENTRA_MAPS | _VAULT_MAPS}
         powerbi["switches"] = {name: value for name, value in switches.items() if name not in ENTRA_SWITCHES}
+        merged = self._entra.directory.merged(directory)
+        self._vault.check(patch)
         self._powerbi.merge(powerbi)
-        self._entra.directory.merge(directory)
+        self._entra.directory.adopt(merged)
         self._vault.merge(patch)
         return Answer(204)
 

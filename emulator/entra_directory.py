@@ -50,7 +50,7 @@ class Directory:
     """The tenant's directory.
 
     `applications` are keyed by client id, `users` by user principal name. An application's `secrets` are keyed by key
-    id: `{"value", "expires": time or null}`; its `certificates` are PEM texts by name; its `federatedCredentials`
+    id: `{"value", "expires": time, if it does}`; its `certificates` are PEM texts by name; its `federatedCredentials`
     have `issuer`, `subject` and `audience`.
     """
 
@@ -131,9 +131,9 @@ class Directory:
             user["password"] = _HIDDEN
         return shown
 
-    def merge(self, patch: Json) -> None:
-        """A merge patch over `applications`, `users`, `switches`; raises ValueError and then changes nothing."""
-        merged = merge_patch(self._state, patch)
+    def merged(self, patch: Json) -> Json:
+        """What a merge patch over `applications`, `users`, `switches` would make of it; raises ValueError."""
+        merged: Json = merge_patch(self._state, patch)
         for map_name, new in (("applications", _NEW_APPLICATION), ("users", _NEW_USER)):
             _demand_objects(merged[map_name], map_name)
             entries = {key.lower(): merge_patch(new, entry) for key, entry in merged[map_name].items()}
@@ -144,6 +144,10 @@ class Directory:
                 _check_credentials(entry, f"{map_name}/{key}")
             merged[map_name] = entries
         _check_switches(merged["switches"])
+        return merged
+
+    def adopt(self, merged: Json) -> None:
+        """Take what `merged` has made."""
         self._state = merged
 
     def _at_start_application(self, name: str) -> Json:
@@ -152,7 +156,7 @@ class Directory:
 
 
 def _secret() -> Json:
-    return {"value": f"{secrets.token_urlsafe(3)}8Q~{secrets.token_urlsafe(24)}", "expires": None}
+    return {"value": f"{secrets.token_urlsafe(3)}8Q~{secrets.token_urlsafe(24)}"}
 
 
 def _application(app: seed.Application) -> Json:

@@ -85,18 +85,18 @@ class SecretStore:
             "vaultRoles": dict(self.roles),
         }
 
-    def merge(self, patch: Json) -> None:
-        """A merge patch over `secrets` (a `value` makes a new version) and `vaultRoles`.
-
-        Raises ValueError, and then changes nothing.
-        """
-        wanted, roles = patch.get("secrets", {}), patch.get("vaultRoles", {})
-        for name, change in wanted.items():
+    def check(self, patch: Json) -> None:
+        """Raises ValueError where `merge` could not do what the patch says."""
+        for name, change in patch.get("secrets", {}).items():
             self._check(name, change)
-        for principal, role in roles.items():
+        for principal, role in patch.get("vaultRoles", {}).items():
             if role not in ("reader", "officer", None):
                 raise ValueError(f"vaultRoles/{principal} is 'reader', 'officer' or null")
-        for name, change in wanted.items():
+
+    def merge(self, patch: Json) -> None:
+        """A checked merge patch over `secrets` (a `value` makes a new version) and `vaultRoles`."""
+        roles = patch.get("vaultRoles", {})
+        for name, change in patch.get("secrets", {}).items():
             self._change(name, change)
         self.roles = {who: what for who, what in {**self.roles, **roles}.items() if what is not None}
 

@@ -8,8 +8,11 @@ import signal
 import socket
 import stat
 from pathlib import Path
+from typing import Any
 
 import requests
+from azure.core.credentials import AccessToken
+from azure.storage.blob import BlobServiceClient
 
 from emulator.environment import LocalSettings, Places, child_environment
 from tests.emulator.starting import Started, is_running, start, wait_until
@@ -176,8 +179,6 @@ def test_the_app_reaches_storage_by_its_identity_under_the_accounts_own_names(tm
 
 
 def _containers_by_identity(emulator: Started) -> set[str]:
-    from azure.storage.blob import BlobServiceClient
-
     described = emulator.described
     environment = described["environment"]
     assert described["settings"]["AzureWebJobsStorage__accountName"] == "contosopowerbi"
@@ -208,7 +209,5 @@ class _Fixed:
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def get_token(self, *scopes: str, **_: object) -> object:
-        from azure.core.credentials import AccessToken
-
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         return AccessToken(self._token, 2**31)
