@@ -20,11 +20,11 @@ def main(words: Sequence[str]) -> int:
     """Run until stopped; returns the exit code: 0 stopped, 1 could not start, 75 start me again."""
     given = _parser().parse_args(words)
     try:
+        safety.fence_in()
         if given.without_cloud:
             safety.cut_off(os.environ)
         else:
             safety.require_emulator(os.environ)
-        safety.fence_in()
         carry_app_logs()
         return _run(given)
     except CannotStart as refusal:

@@ -147,6 +147,8 @@ class Invoker:
         lost = asyncio.ensure_future(self.lost.wait())
         try:
             await asyncio.wait({work, lost}, timeout=self._limit, return_when=asyncio.FIRST_COMPLETED)
+            if work.cancelled():
+                return "it was cancelled, by itself or by what it awaited", None
             if work.done():
                 return work.result()
             if self.lost.is_set():

@@ -157,10 +157,12 @@ class Listener:
             return []
 
     def _fetch(self) -> list[QueueMessage]:
-        pages = self._client.receive_messages(
-            messages_per_page=self._options.batch_size, visibility_timeout=self._lease
-        ).by_page()
-        return list(next(pages, ()))
+        found = self._client.receive_messages(
+            messages_per_page=self._options.batch_size,
+            visibility_timeout=self._lease,
+            retry_total=0,  # the next poll is the retry
+        )
+        return list(next(found.by_page(), ()))
 
     def _begin(self, message: QueueMessage) -> None:
         task = asyncio.ensure_future(self._process(message))
@@ -187,7 +189,7 @@ class Listener:
             say(f"a message of {self.queue} is left to the end of its lease: {type(error).__name__}", "error")
 
     async def _see_through(self, message: QueueMessage, lease: _Lease) -> None:
-        text = decode(str(message.content), self._options.encoding)
+        text = decode(message.content or "", self._options.encoding)
         if (message.dequeue_count or 0) > self._options.max_dequeue_count:
             await self._poisoned(message, lease, "it was fetched too often")
         elif text is None:
@@ -249,7 +251,7 @@ class Listener:
         if self._poison is None:
             say(f"a message of {self.queue} is left where it is: {reason}", "error", **fields)
             return
-        await self._threads.call(lambda: self._copy_to_poison(str(message.content)))
+        await self._threads.call(lambda: self._copy_to_poison(message.content or ""))
         say(f"a message of {self.queue} was moved to {self._poison_name}: {reason}", "error", **fields)
         await self._held(lease, self._delete)
         self._wake(str(self._poison_name))

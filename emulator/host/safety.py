@@ -62,7 +62,7 @@ def proxy_faults(environment: Mapping[str, str]) -> list[str]:
             faults.append(f"{name} does not point to loopback")
     for name in _EXCEPTIONS:
         hosts = [host.strip() for host in environment.get(name, "").split(",") if host.strip()]
-        if strange := [host for host in hosts if not is_loopback(_host(host))]:
+        if strange := [host for host in hosts if not is_loopback(host) and not is_loopback(_host(host))]:
             faults.append(f"{name} lets {', '.join(strange)} past the proxy")
     return faults
 

@@ -56,6 +56,10 @@ def raises(req: func.HttpRequest) -> func.HttpResponse:
 def exits(req: func.HttpRequest) -> func.HttpResponse:
     raise SystemExit(3)
 
+@app.route("cancels")
+async def cancels(req: func.HttpRequest) -> func.HttpResponse:
+    raise asyncio.CancelledError
+
 @app.route("text")
 def text(req: func.HttpRequest) -> str:
     return "plain"
@@ -207,8 +211,9 @@ def test_an_exception_is_an_empty_500_and_its_trace_is_logged(api: str, host: Ho
     assert host.never_printed("hidden")
 
 
-def test_a_function_that_exits_fails_alone(api: str) -> None:
-    assert requests.get(f"{api}/exits", timeout=5).status_code == 500
+@pytest.mark.parametrize("way", ["exits", "cancels"])
+def test_a_function_that_ends_oddly_fails_alone(way: str, api: str) -> None:
+    assert requests.get(f"{api}/{way}", timeout=5).status_code == 500
     assert requests.get(f"{api}/text", timeout=5).text == "plain"
 
 

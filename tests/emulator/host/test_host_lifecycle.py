@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -90,6 +91,19 @@ def test_a_function_over_its_time_limit_fails_and_costs_the_worker(
     host.printed("exceeded the functionTimeout of 1 s")
     back = eventually("given back at once", lambda: queue.receive_message(visibility_timeout=30))
     assert back.dequeue_count == 2
+
+
+def test_storage_that_is_away_stops_neither_http_nor_the_end(tmp_path: Path, start_host: StartHost) -> None:
+    app = write_app(tmp_path / "app", HOLDING + SLOW_ANSWER + recorder("pass"), queues=PLAIN)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}/a"
+    away = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=;QueueEndpoint={address};"
+    host = start_host(app, {"AzureWebJobsStorage": away, "QUEUE": "away"})
+    assert requests.get(f"{host.url}/api/quick", timeout=5).text == "quick"
+    host.printed("polling away failed: ServiceRequestError", 2)
+    host.terminate()
+    assert host.exit_code() == EXIT_STOPPED
 
 
 def test_a_disabled_function_is_not_served(tmp_path: Path, start_host: StartHost) -> None:

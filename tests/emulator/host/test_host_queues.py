@@ -55,10 +55,12 @@ def signals(tmp_path: Path) -> Signals:
 def test_a_message_is_run_once_and_deleted(tmp_path: Path, storage: Storage, start_host: StartHost) -> None:
     queue = storage.queue()
     sent = queue.send_message("hello")
+    queue.send_message("")
     app = write_app(tmp_path / "app", recorder("logging.info('%s', message.insertion_time.tzinfo)"), queues=PLAIN)
     host = start_host(app, {**storage.settings, "QUEUE": queue.queue_name.upper()})
     [got] = host.printed(r"got <hello> for the 1\. time, id (.*)")
     assert got[1] == sent.id
+    host.printed("got <> for the 1")
     eventually("deleted", lambda: storage.count(queue.queue_name) == 0)
     host.printed('"message": "Executed record"')
 

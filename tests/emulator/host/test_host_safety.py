@@ -17,7 +17,7 @@ from emulator.host.errors import CannotStart
 from emulator.host.safety import cut_off, is_loopback, proxy_faults, require_emulator
 from tests.emulator.host.processes import clean_environment
 
-LOOPBACK = {"HTTPS_PROXY": "http://127.0.0.1:8443", "NO_PROXY": "127.0.0.1,localhost"}
+LOOPBACK = {"HTTPS_PROXY": "http://127.0.0.1:8443", "NO_PROXY": "127.0.0.1,localhost,::1,127.0.0.0/8,localhost:80"}
 
 
 @pytest.mark.parametrize(
