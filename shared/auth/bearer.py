@@ -86,7 +86,9 @@ def parse(authorization: str | None) -> Token:
 
 def _bearer(authorization: str | None) -> str:
     if not authorization:
-        raise Unauthenticated("This needs an access token from Entra ID: Authorization: Bearer <token>.")
+        raise Unauthenticated(
+            "This needs an access token from Entra ID, sent as a bearer token in the Authorization header."
+        )
     words = authorization.split(" ")
     if len(words) != 2 or words[0].lower() != "bearer":
         raise Unauthenticated("The Authorization header has to be: Bearer <token>, one token and nothing else.")
