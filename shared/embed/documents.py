@@ -101,8 +101,8 @@ class EmbedDocument(VersionedDocument):
         timedelta(minutes=45),
         description="Least remaining life of the Entra token that an embed token is made with, for it dies with it.",
     )
-    reports: dict[Name, GrantedReport]
-    clients: dict[Name, Client]
+    reports: dict[Name, GrantedReport] = Field(json_schema_extra={"additionalProperties": False})
+    clients: dict[Name, Client] = Field(json_schema_extra={"additionalProperties": False})
 
     def client_of(self, app_id: str) -> tuple[str, Client] | None:
         """Name and entry of the client with this app id (in lower case), or None."""
