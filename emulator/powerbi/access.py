@@ -13,7 +13,7 @@ from typing import Protocol
 from emulator.entra_tokens import TokenRefused
 from emulator.http import Call, Json, Refusal
 from emulator.powerbi import answers
-from emulator.powerbi.state import SHARED, State
+from emulator.powerbi.state import RIGHTS, SHARED, State
 from emulator.powerbi.times import moment
 from emulator.seed import TENANT_ID
 
@@ -25,8 +25,6 @@ RESOURCES = {
     "api.powerbi.cn": "https://analysis.chinacloudapi.cn/powerbi/api",
 }
 SERVICE_APP_ID = "00000009-0000-0000-c000-000000000000"
-RIGHTS = ("None", "Viewer", "Contributor", "Member", "Admin")
-"""Weakest first."""
 
 
 class Authority(Protocol):
@@ -59,10 +57,9 @@ class Caller:
         """The application that asked for the token."""
         return str(self.claims.get("appid") or self.claims.get("azp") or self.principal["clientId"])
 
-    @property
-    def scopes(self) -> frozenset[str]:
-        """The delegated scopes of a user's token."""
-        return frozenset(str(self.claims.get("scp", "")).split())
+    def has_scope(self, wanted: Collection[str]) -> bool:
+        """Whether a user's token has one of the scopes; `user_impersonation` stands for all that were consented to."""
+        return not {*wanted, "user_impersonation"}.isdisjoint(str(self.claims.get("scp", "")).split())
 
 
 def principal_key(principal: Json, profile: str = "") -> str:

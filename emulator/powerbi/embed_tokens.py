@@ -146,7 +146,7 @@ def _check_scopes(visit: Visit, wanted: Wanted) -> None:
     needed = [both("Report")] if wanted.reports else []
     needed += [("Report.ReadWrite.All",)] if wanted.editable else []
     needed += [("Content.Create",)] if wanted.targets else []
-    if any(visit.caller.scopes.isdisjoint(scopes) for scopes in needed):
+    if not all(visit.caller.has_scope(scopes) for scopes in needed):
         raise answers.not_authorized(visit.switch("missingScopeStatus"))
 
 

@@ -50,7 +50,8 @@ class Run:
 
 def run_at(record: Json, now: datetime, *, start: timedelta, cancel: timedelta) -> Run:
     """`start`: how long it is NotStarted; `cancel`: how long it goes on after it was cancelled."""
-    started = moment(record["started"])
+    started = moment(record["started"] or record["accepted"])
+    start = start if record["refreshType"] == ENHANCED else timedelta(0)
     ends = started + start + parse_duration(record["duration"]) * record.get("attempts", 1)
     outcome = record["outcome"]
     if record["cancelled"] and moment(record["cancelled"]) + cancel < ends:

@@ -33,17 +33,16 @@ _BODY: Json = {
 }
 
 
-def runs_of(state: State, dataset_id: str, now: datetime) -> list[Run]:
-    """All refreshes of a dataset as they are now, newest first."""
+def all_runs(state: State, now: datetime) -> list[Run]:
+    """All refreshes of all datasets as they are now, newest first."""
     start, cancel = state.lasts("refreshStart"), state.lasts("cancelDuration")
-    runs = [
-        refresh_runs.run_at(
-            record, now, start=start if record["refreshType"] == ENHANCED else timedelta(0), cancel=cancel
-        )
-        for record in state.refreshes.values()
-        if record["datasetId"].lower() == dataset_id
-    ]
+    runs = [refresh_runs.run_at(record, now, start=start, cancel=cancel) for record in state.refreshes.values()]
     return sorted(runs, key=lambda run: run.started, reverse=True)
+
+
+def runs_of(state: State, dataset_id: str, now: datetime) -> list[Run]:
+    """Those of one dataset."""
+    return [run for run in all_runs(state, now) if run.record["datasetId"].lower() == dataset_id]
 
 
 def check_model(dataset: Json) -> None:
@@ -78,10 +77,10 @@ def start_refresh(visit: Visit) -> Answer:
 
 
 def from_portal(state: State, workspace_id: str, dataset_id: str, now: datetime) -> str:
-    """Somebody presses "Refresh now"; ValueError if there is nothing to refresh or it is being refreshed."""
+    """Somebody presses "Refresh now". LookupError: no such dataset; ValueError: it is being refreshed."""
     dataset = state.datasets.get(dataset_id)
     if dataset is None or dataset["workspaceId"].lower() != workspace_id:
-        raise ValueError(f"There is no dataset {dataset_id} in workspace {workspace_id}")
+        raise LookupError(f"There is no dataset {dataset_id} in workspace {workspace_id}")
     if any(run.running for run in runs_of(state, dataset_id, now)):
         raise ValueError(ALREADY_EXECUTING)
     return str(begin(state, dataset, Start("OnDemand", now, now))["id"])

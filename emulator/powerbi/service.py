@@ -71,8 +71,11 @@ class PowerBI(Service):
         self._limiter = RateLimiter()
 
     def state(self) -> Json:
-        """A copy of everything: maps keyed by id, and the switches."""
-        return self._state.snapshot()
+        """A copy of everything: maps keyed by id, and the switches. Refreshes say how they stand."""
+        snapshot = self._state.snapshot()
+        for run in refreshes.all_runs(self._state, self._clock.now()):
+            snapshot["refreshes"][run.record["id"]]["status"] = run.status
+        return snapshot
 
     def merge(self, patch: Json) -> None:
         """JSON merge patch over the maps; ValueError names a map, switch or value that there is none of."""
@@ -81,7 +84,7 @@ class PowerBI(Service):
     def somebody_else_refreshes(self, workspace_id: str, dataset_id: str) -> str:
         """Refresh from the portal, as a colleague would; gives its request id.
 
-        ValueError if there is no such dataset in the workspace, or a refresh of it is executing.
+        LookupError if there is no such dataset in the workspace, ValueError if a refresh of it is executing.
         """
         return refreshes.from_portal(self._state, workspace_id.lower(), dataset_id.lower(), self._clock.now())
 
@@ -89,9 +92,9 @@ class PowerBI(Service):
         """What a sealed, unexpired embed token grants; raises ValueError for any other text."""
         return unseal(token, self._key, self._real_now())
 
-    def handle(self, call: Call) -> Answer:
-        """Every answer, also a refusal, leaves with the service's headers."""
-        return answers.complete(super().handle(call), call.request_id)
+    def finish(self, call: Call, answer: Answer) -> Answer:
+        """Every answer, also a refusal or a fault that a test asked for, leaves with the service's headers."""
+        return answers.complete(answer, call.request_id)
 
     def _through(self, operation: Operation) -> Handler:
         def handler(call: Call) -> Answer:
@@ -109,7 +112,7 @@ class PowerBI(Service):
         switches = self._state.switches
         if caller.is_app or not operation.scopes or not switches["delegatedScopesMatter"]:
             return
-        if caller.scopes.isdisjoint(operation.scopes):
+        if not caller.has_scope(operation.scopes):
             raise answers.not_authorized(switches["missingScopeStatus"])
 
     def _check_rate(self, operation: Operation, caller: Caller) -> None:

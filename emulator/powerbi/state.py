@@ -14,6 +14,9 @@ from emulator.merge import merge_patch, refuse_unknown
 from emulator.powerbi import switches
 from emulator.powerbi.times import moment, stored
 
+RIGHTS = ("None", "Viewer", "Contributor", "Member", "Admin")
+"""In a workspace, weakest first."""
+CAPACITY_RIGHTS = ("None", "Assign", "Admin")
 OUTCOMES = ("Completed", "Failed", "Cancelled", "Disabled", "TimedOut")
 SHARED = ""
 """The capacity of a workspace that is on none."""
@@ -188,6 +191,10 @@ def _check(place: str, record: Json) -> None:
     for name in ("started", "accepted", "cancelled", "created"):
         if record.get(name):
             moment(record[name])
+    for names, words in ((record.get("members"), RIGHTS), (record.get("rights"), CAPACITY_RIGHTS)):
+        for held in names.values() if isinstance(names, dict) else ():
+            if (held.get("right") if isinstance(held, dict) else held) not in words:
+                raise ValueError(f"{place}: a right is one of {', '.join(words)}")
     asked = record.get("nextOutcome", "Completed")
     for outcome in asked if isinstance(asked, list) else [asked]:
         if outcome not in OUTCOMES:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from emulator.http import Answer, Json
 from emulator.powerbi import answers
-from emulator.powerbi.access import RIGHTS, is_at_least, principal_key
+from emulator.powerbi.access import is_at_least, principal_key
 from emulator.powerbi.operation import Operation, Visit, both, writing
-from emulator.powerbi.state import State
+from emulator.powerbi.state import RIGHTS, State
 from emulator.powerbi.times import stored
 
 _GROUP_USER: Json = {
