@@ -3,8 +3,9 @@
 Whoever sees a proposal that it does not know yet validates it and, if it is good, copies it to `config-accepted`, from
 where all instances read. So a bad upload changes nothing, and all instances agree on what is in force.
 
-The accepted copy is looked at *before* the proposal, and replaced only as long as it is unchanged. The other way round
-a slow instance could put an older proposal back over a newer one that another instance accepted meanwhile.
+The accepted copy is looked at *before* the proposal's content is read, and replaced only as long as it is unchanged;
+and content is only read of the version that was looked at. Otherwise a slow instance could put an older proposal back
+over a newer one that another instance accepted meanwhile.
 """
 
 from __future__ import annotations

@@ -232,6 +232,34 @@ def test_a_slow_instance_does_not_put_an_older_version_back(blobs: BlobServiceCl
     assert accepted_text(blobs) == "two"
 
 
+@pytest.mark.parametrize("call", range(1, 9))
+@pytest.mark.parametrize("before", ["", "zero"])
+def test_whenever_another_instance_is_faster_the_newest_version_wins(
+    blobs: BlobServiceClient, clock: Clock, before: str, call: int
+) -> None:
+    """Just before its n-th call to storage, another instance accepts version two."""
+    calls = 0
+
+    def interrupted() -> BlobServiceClient:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            upload(blobs, "two")
+            assert value(instance(blobs, clock)) == "two"
+        return blobs
+
+    if before:
+        upload(blobs, before)
+        value(instance(blobs, clock))
+    upload(blobs, "one")
+    documents = Documents(interrupted, {NAME: read}, clock)
+    assert value(documents) in ("one", "two")
+    if calls >= call:
+        assert accepted_text(blobs) == "two"
+        clock.pass_by()
+        assert value(documents) == "two"
+
+
 def test_two_first_acceptances_at_once_agree(blobs: BlobServiceClient, clock: Clock) -> None:
     other = instance(blobs, clock)
 

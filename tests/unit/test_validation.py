@@ -136,6 +136,13 @@ def test_a_fault_says_where_and_what_is_allowed(data: object, path: str, message
     assert found[path].startswith(message)
 
 
+def test_a_field_goes_by_its_published_name_only() -> None:
+    assert set(faults_of({"entries": {"sales": {"dataset_id": GUID}}})) == {
+        "entries.sales.datasetId",
+        "entries.sales.dataset_id",
+    }
+
+
 def test_all_faults_are_told_at_once() -> None:
     assert set(faults_of({"name": 1, "number": "x", "grants": [{"caller": "delegated"}], "no": 1})) == {
         "name",
