@@ -57,6 +57,7 @@ def test_a_fault_answers_in_place_of_the_service_as_often_as_it_is_told(cloud: C
     answers = [client.get(f"{API}/groups", timeout=10) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 429, 429, 200]
     assert (answers[1].headers["Retry-After"], answers[1].json()) == ("7", {"a": 1})
+    assert answers[1].headers["RequestId"]  # as every answer of Power BI has
 
 
 def test_a_fault_strikes_only_what_it_matches(cloud: Cloud, client: requests.Session) -> None:

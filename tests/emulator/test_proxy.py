@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -126,3 +127,18 @@ def test_the_client_learns_that_the_server_has_dropped_the_connection() -> None:
         writer.close()
 
     assert _through_proxy(_hang_up, scenario) == 0
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="only Linux can acknowledge at once")
+def test_calls_do_not_wait_for_delayed_acknowledgements(cloud: Cloud) -> None:
+    """urllib3 sends head and body apart with Nagle's algorithm on: 40 ms each unless the proxy acknowledges at once."""
+    with cloud.session() as session:
+        pauses = [_seconds_of_ten_posts(session) for _ in range(3)]
+    assert min(pauses) < 0.3
+
+
+def _seconds_of_ten_posts(session: requests.Session) -> float:
+    started = time.monotonic()
+    for _ in range(10):
+        session.post("https://canary.emulator.invalid/", data=b"x" * 2000, timeout=10)
+    return time.monotonic() - started
