@@ -109,14 +109,14 @@ class Facts:
             return _Read(report, at)
 
         key = (granted.workspace_id, granted.report_id)
-        return self._reports.get(key, read, lambda kept: kept.at >= since).value
+        return self._reports.get(key, read, lambda kept: since <= kept.at <= self._now()).value
 
     def _dataset(self, workspace_id: str, dataset_id: str, since: datetime) -> Dataset:
         def read() -> _Read[Dataset]:
             at = self._now()
             return _Read(get_dataset(self._transport, workspace_id, dataset_id, identity=IDENTITY), at)
 
-        return self._datasets.get((workspace_id, dataset_id), read, lambda kept: kept.at >= since).value
+        return self._datasets.get((workspace_id, dataset_id), read, lambda kept: since <= kept.at <= self._now()).value
 
     def _found(self, alias: str, read: Callable[[], T]) -> T:
         try:

@@ -59,7 +59,7 @@ class Minted:
     def serves(self, now: datetime) -> bool:
         """Whether it may still be handed out: half of its life remains, and nobody would have to renew it at once."""
         left = self.token.expiration - now
-        return now < self.renew_after and left >= (self.token.expiration - self.at) / 2
+        return self.at - CLOCK_MARGIN <= now < self.renew_after and left >= (self.token.expiration - self.at) / 2
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,13 @@ class EmbedTokens:
     def _issue(self, asked: _Asked, line: dict[str, object]) -> tuple[list[OpenReport], Minted]:
         """Decide by what we know; if Power BI's refusal shows that it is out of date, once more by what is true now."""
         opened, order = self._decided(asked, self._now() - FACTS_KEPT)
+        looked_at = self._now()
         try:
             return opened, self._minted(asked, order, line)
         except (Invalid, NotFound) as refusal:
             if not _blames_the_model(refusal):
                 raise _told(refusal) from refusal
-            opened, again = self._decided(asked, self._now())
+            opened, again = self._decided(asked, looked_at)
             if again == order:
                 raise _told(refusal) from refusal
         try:
@@ -210,11 +211,14 @@ def _traces(order: EmbedTokenOrder) -> list[dict[str, object]]:
 
 def _closed(refusal: Forbidden) -> Misconfigured:
     """Our own identity lacks a right: nothing that the caller could mend."""
-    detail = (
-        "Power BI refuses the embed service principal. An operator must give it the role Member on the workspaces of "
-        f"these reports and their datasets. {refusal.detail}"
+    guess = (
+        "An operator must give it the role Member on the workspaces of these reports and their datasets; without a "
+        "capacity there, the trial tokens may be used up."
     )
-    return Misconfigured(detail, evidence=refusal.evidence)
+    hint = "" if refusal.code else f" {guess}"
+    return Misconfigured(
+        f"The embed service principal lacks a right. {refusal.detail}{hint}", evidence=refusal.evidence
+    )
 
 
 def _blames_the_model(refusal: Invalid | NotFound) -> bool:
