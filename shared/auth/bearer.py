@@ -91,7 +91,7 @@ def _bearer(authorization: str | None) -> str:
         )
     words = authorization.split(" ")
     if len(words) != 2 or words[0].lower() != "bearer":
-        raise Unauthenticated("The Authorization header has to be: Bearer <token>, one token and nothing else.")
+        raise Unauthenticated("The Authorization header has to hold one bearer token and nothing else.")
     if len(words[1]) > _LONGEST:
         raise Unauthenticated("The token is too long.")
     return words[1]

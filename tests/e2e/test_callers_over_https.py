@@ -207,6 +207,16 @@ def test_nobody_waits_for_newer_keys_while_the_old_ones_serve(door: Door) -> Non
         assert reading.result(20).roles
 
 
+@pytest.mark.parametrize("change", [{"use": "enc"}, {"use": None}, {"kty": "EC"}, {"kid": ""}])
+def test_only_keys_for_signatures_are_taken(door: Door, change: dict[str, object]) -> None:
+    sent = door.cloud.caller_token("customer-portal")
+    with door.cloud.session() as session:
+        published = session.get(f"https://{ENTRA}/{door.cloud.tenant_id}/{KEYS_PATH}", timeout=10).json()["keys"]
+    door.cloud.fault(ENTRA, KEYS_PATH, status=200, body={"keys": [{**key, **change} for key in published]})
+    with pytest.raises(Unavailable):
+        door.verify(sent)
+
+
 def test_keys_are_taken_from_nowhere_else(door: Door) -> None:
     sent = door.cloud.caller_token("customer-portal")
     elsewhere = {"Location": "https://login.microsoftonline.us/common/discovery/v2.0/keys"}

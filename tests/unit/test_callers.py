@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.auth.bearer import parse
 from shared.auth.callers import Caller, Callers
 from shared.errors import NotAllowed, Unauthenticated
 from shared.settings import CLOUDS, CallerSettings
@@ -377,6 +378,12 @@ def test_the_unused_bits_of_the_last_character_can_not_be_changed() -> None:
         if letter != GOOD[-1]:
             with pytest.raises(Unauthenticated):
                 verify(GOOD[:-1] + letter)
+    twin = chr(ord(GOOD[-1]) + 1)  # stands for the same bytes: the lowest four bits say nothing
+    assert base64.urlsafe_b64decode(GOOD.rpartition(".")[2][:-1] + twin + "==") == base64.urlsafe_b64decode(
+        GOOD.rpartition(".")[2] + "=="
+    )
+    with pytest.raises(Unauthenticated, match="damaged"):
+        parse(f"Bearer {GOOD[:-1]}{twin}")
 
 
 @given(st.sampled_from([0, 1, 2]), st.integers(0, 2**11), st.integers(1, 255))
