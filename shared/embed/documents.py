@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from shared.embed.fields import (
-    LONGEST_CUSTOM_DATA,
+    CUSTOM_DATA_PATTERN,
     MOST_ROLES,
     MOST_WORKSPACES,
     USERNAME_PATTERN,
@@ -27,7 +27,7 @@ NAME = "embed.yaml"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 UsernameSource = Annotated[str, Field(pattern=rf"^(?:request|claim:\S{{1,120}}|fixed:{USERNAME_PATTERN})$")]
-CustomDataSource = Annotated[str, Field(pattern=rf"^(?:request|claim:\S{{1,120}}|fixed:.{{1,{LONGEST_CUSTOM_DATA}}})$")]
+CustomDataSource = Annotated[str, Field(pattern=rf"^(?:request|claim:\S{{1,120}}|fixed:{CUSTOM_DATA_PATTERN})$")]
 
 
 class GrantedDataset(Document):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from emulator import seed
+from shared import telemetry
 from shared.auth.callers import Caller, Callers
 from shared.auth.managed import managed_identity
 from shared.auth.signing_keys import SigningKeys
@@ -291,6 +292,37 @@ def test_a_composite_model_brings_the_models_that_it_stands_on(app: App, portal:
         MARGIN: "ReadOnly",
     }
     assert [identity["datasets"] for identity in token["identities"]] == [[MARGIN]]
+
+
+def test_a_dataset_in_another_workspace_is_found_where_the_document_says(app: App, portal: Caller) -> None:
+    calendar, elsewhere = seed.DATASETS[0].id, seed.WORKSPACES[1].id
+    app.cloud.change(reports={OVERVIEW: {"datasetId": calendar}})
+    assert isinstance(refused(app, portal, asked("sales")), Unknown)
+    datasets = [{"datasetId": calendar, "workspaceId": elsewhere}]
+    app.documents.put(granting(sales={"workspaceId": WORKSPACE, "reportId": OVERVIEW, "datasets": datasets}))
+    answer = app.service.issue(portal, asked("sales", lifetimeMinutes=20))
+    assert answer["reports"][0]["datasetId"] == calendar
+    assert [dataset["id"] for dataset in app.minted(answer)["datasets"]] == [calendar]
+
+
+def test_a_report_whose_dataset_is_hidden_from_us_gets_no_token(app: App, portal: Caller) -> None:
+    hidden = {"id": OVERVIEW, "name": "x", "reportType": "PowerBIReport", "embedUrl": "https://app.powerbi.com/x"}
+    app.cloud.fault(POWER_BI, f"/reports/{OVERVIEW}", status=200, body=hidden)
+    assert isinstance(refused(app, portal, asked("sales")), Misconfigured)
+    assert app.generated() == 0
+
+
+def test_reports_that_are_read_side_by_side_keep_the_correlation_id(
+    app: App, portal: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    telemetry.install()
+    caplog.set_level(logging.INFO)
+    with telemetry.correlation("one-request"):
+        app.service.issue(portal, asked("margin", "sales", **as_customer()))
+    lines = [json.loads(record.getMessage()) for record in caplog.records if "powerbi." in record.getMessage()]
+    assert len(lines) == 5
+    assert {line["correlationId"] for line in lines} == {"one-request"}
+    assert all(line["requestId"] for line in lines)
 
 
 def test_sixty_four_threads_with_one_wish_are_one_request_each_to_entra_and_power_bi(app: App, portal: Caller) -> None:

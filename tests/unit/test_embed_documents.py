@@ -99,6 +99,7 @@ def test_guids_are_compared_in_lower_case() -> None:
         ({"identity": {"username": "claim:"}}, "identity.username"),
         ({"identity": {"username": "claim:oid"}}, "identity.username"),
         ({"identity": {"username": "request", "customData": "claim:oid"}}, "identity.customData"),
+        ({"identity": {"username": "request", "customData": "fixed:a\tb"}}, "identity.customData"),
         ({"identity": {"username": "request", "roles": ["a,b"]}}, "identity.roles[0]"),
         ({"identity": {"username": "request", "roles": ["x" * 51]}}, "identity.roles[0]"),
         ({"identity": {"username": "request", "roles": [f"r{n}" for n in range(51)]}}, "identity.roles"),
