@@ -37,7 +37,8 @@ def test_a_stop_lets_what_runs_end_and_begins_nothing(
     queue = storage.queue()
     queue.send_message("work")
     app = write_app(tmp_path / "app", HOLDING + SLOW_ANSWER + recorder("held_until('go')"), queues=PLAIN)
-    host = start_host(app, {**storage.settings, **signals.settings, "QUEUE": queue.queue_name})
+    settings = {**storage.settings, **signals.settings, "QUEUE": queue.queue_name}
+    host = start_host(app, settings, "--drain", "PT1M")
     host.printed("got <work>")
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(requests.get, f"{host.url}/api/slow", timeout=20)
@@ -68,7 +69,7 @@ def test_what_outlasts_the_drain_is_left_to_the_end_of_its_lease(
     began = time.monotonic()
     host.terminate()
     assert host.exit_code() == EXIT_STOPPED
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 8
     host.printed("did not end in time")
     back = eventually("back again", lambda: queue.receive_message(visibility_timeout=30))
     assert back.dequeue_count == 2
@@ -104,12 +105,6 @@ def test_storage_that_is_away_stops_neither_http_nor_the_end(tmp_path: Path, sta
     host.printed("polling away failed: ServiceRequestError", 2)
     host.terminate()
     assert host.exit_code() == EXIT_STOPPED
-
-
-def test_a_disabled_function_is_not_served(tmp_path: Path, start_host: StartHost) -> None:
-    app = write_app(tmp_path / "app", HOLDING + SLOW_ANSWER)
-    host = start_host(app, {"AzureWebJobs.quick.Disabled": "true"})
-    assert requests.get(f"{host.url}/api/quick", timeout=5).status_code == 404
 
 
 def test_a_broken_app_says_why(tmp_path: Path, start_host: StartHost) -> None:
