@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -282,6 +284,51 @@ def test_a_document_that_changes_all_the_time_does_not_hold_the_caller(blobs: Bl
     documents = instance(blobs, clock, restless)
     assert value(documents) == "theirs"
     assert "keeps changing" in fault(documents)
+
+
+def test_one_thread_looks_and_the_others_go_on_with_what_is_known(blobs: BlobServiceClient, clock: Clock) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow(raw: bytes) -> object:
+        if raw == b"two":
+            reading.set()
+            assert go_on.wait(20)
+        return read(raw)
+
+    upload(blobs, "one")
+    documents = instance(blobs, clock, slow)
+    assert value(documents) == "one"
+    upload(blobs, "two")
+    clock.pass_by()
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(value, documents)
+        assert reading.wait(20)
+        assert value(documents) == "one"
+        go_on.set()
+        assert looking.result(20) == "two"
+    assert value(documents) == "two"
+
+
+def test_a_first_look_that_takes_too_long_does_not_take_all_threads_with_it(
+    blobs: BlobServiceClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.storage.documents.PATIENCE", 0.05)
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow(raw: bytes) -> object:
+        reading.set()
+        assert go_on.wait(20)
+        return read(raw)
+
+    upload(blobs, "one")
+    documents = instance(blobs, clock, slow)
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(value, documents)
+        assert reading.wait(20)
+        with pytest.raises(Unavailable, match="takes longer than"):
+            documents.accepted(NAME)
+        go_on.set()
+        assert looking.result(20) == "one"
 
 
 def older(raw: bytes) -> object:
