@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import AppError, Misconfigured, Unavailable
+from shared.errors import AppError, Misconfigured, Throttled, Unavailable
 from shared.telemetry import keep_secret
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+    from azure.data.tables import TableServiceClient
     from azure.storage.blob import BlobServiceClient
+    from azure.storage.queue import QueueServiceClient
 
     from shared.settings import StorageSettings
 
@@ -25,7 +27,7 @@ CONNECTIONS = 32
 
 
 class StorageAccount:
-    """The clients of one account, each made on first use.
+    """The clients of one account, each made on first use. They raise Misconfigured where the settings can't be used.
 
     `credential` is asked for only where the settings hold no connection string.
     """
@@ -34,28 +36,55 @@ class StorageAccount:
         self._settings = settings
         self._credential = credential
         self._lock = threading.Lock()
-        self._blobs: BlobServiceClient | None = None
+        self._clients: dict[str, Any] = {}
 
     def blobs(self) -> BlobServiceClient:
-        """The blob service. Raises Misconfigured where the settings can't be used."""
-        with self._lock:
-            if self._blobs is None:
-                self._blobs = self._made()
-            return self._blobs
+        """The blob service."""
+        client: BlobServiceClient = self._kept("blob", self._make_blobs)
+        return client
 
-    def _made(self) -> BlobServiceClient:
+    def queues(self) -> QueueServiceClient:
+        """The queue service."""
+        client: QueueServiceClient = self._kept("queue", self._make_queues)
+        return client
+
+    def tables(self) -> TableServiceClient:
+        """The table service."""
+        client: TableServiceClient = self._kept("table", self._make_tables)
+        return client
+
+    def _kept(self, service: str, make: Callable[[], object]) -> Any:
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = make()
+            return self._clients[service]
+
+    def _make_blobs(self) -> object:
         from azure.storage.blob import BlobServiceClient, LinearRetry
 
-        options: dict[str, Any] = {
-            "transport": _transport(),
-            "retry_policy": LinearRetry(backoff=LARGEST_PAUSE // 2, random_jitter_range=1, retry_total=RETRIES),
-        }
+        retry = LinearRetry(backoff=LARGEST_PAUSE // 2, random_jitter_range=1, retry_total=RETRIES)
+        return self._made(BlobServiceClient, self._settings.blob_url, retry_policy=retry)
+
+    def _make_queues(self) -> object:
+        from azure.storage.queue import LinearRetry, QueueServiceClient
+
+        retry = LinearRetry(backoff=LARGEST_PAUSE // 2, random_jitter_range=1, retry_total=RETRIES)
+        return self._made(QueueServiceClient, self._settings.queue_url, retry_policy=retry)
+
+    def _make_tables(self) -> object:
+        from azure.data.tables import TableServiceClient
+
+        bounds = {"retry_total": RETRIES, "retry_backoff_factor": 0.5, "retry_backoff_max": LARGEST_PAUSE}
+        return self._made(TableServiceClient, self._settings.table_url, **bounds)
+
+    def _made(self, client: Any, url: str, **options: Any) -> object:
         text = self._settings.connection_string
+        options["transport"] = _transport()
         if not text:
-            return BlobServiceClient(self._settings.blob_url, credential=self._credential(), **options)
+            return client(url, credential=self._credential(), **options)
         _keep_secrets_of(text)
         try:
-            return BlobServiceClient.from_connection_string(text, **options)
+            return client.from_connection_string(text, **options)
         except ValueError:  # its text may quote the string
             raise Misconfigured(
                 "The storage connection string can't be used: copy it again from the account."
@@ -67,11 +96,19 @@ def _transport() -> object:
     import requests
     from azure.core.pipeline.transport import RequestsTransport
 
+    class Impatient(RequestsTransport):  # type: ignore[misc]  # azure-core leaves it untyped
+        """Leaves long pauses to whoever called: the table SDK would sleep for as long as the service says."""
+
+        def sleep(self, duration: float) -> None:
+            if duration > LARGEST_PAUSE:
+                raise Throttled("Storage asks for fewer calls. Try again later.", retry_after=duration)
+            super().sleep(duration)
+
     session = requests.Session()
     adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    return RequestsTransport(
+    return Impatient(
         session=session, session_owner=False, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
     )
 

@@ -36,20 +36,20 @@ class Table:
         """The row and its ETag, or None."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        with storage_errors(f"{self._name}.get"):
+        with storage_errors(f"table {self._name} get"):
             try:
                 entity = self._table().get_entity(partition, row)
             except ResourceNotFoundError as error:
                 if _no_such_table(error):
                     raise
                 return None
-        return dict(entity), entity.metadata["etag"]
+        return dict(entity), str(entity.metadata["etag"])
 
     def insert(self, partition: str, row: str, values: Mapping[str, Any]) -> str:
         """A new row; answers its ETag. Stale if there is one."""
         from azure.core.exceptions import ResourceExistsError
 
-        with storage_errors(f"{self._name}.insert"):
+        with storage_errors(f"table {self._name} insert"):
             try:
                 answer = self._table().create_entity(_entity(partition, row, values))
             except ResourceExistsError:
@@ -63,7 +63,7 @@ class Table:
         from azure.data.tables import UpdateMode
 
         entity = _entity(partition, row, values)
-        with storage_errors(f"{self._name}.replace"):
+        with storage_errors(f"table {self._name} replace"):
             if not etag:
                 return str(self._table().upsert_entity(entity, mode=UpdateMode.REPLACE)["etag"])
             try:
@@ -82,7 +82,7 @@ class Table:
         from azure.core.exceptions import ResourceModifiedError
 
         condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
-        with storage_errors(f"{self._name}.delete"):
+        with storage_errors(f"table {self._name} delete"):
             try:
                 self._table().delete_entity(partition, row, **condition)
             except ResourceModifiedError:
@@ -91,7 +91,10 @@ class Table:
     def partition(
         self, partition: str, *, after: str = "", below: str = "", top: int = 0
     ) -> Iterator[tuple[Entity, str]]:
-        """Rows of a partition in the order of their keys, with their ETags: those after `after` and below `below`."""
+        """Rows of a partition in the order of their keys, with their ETags: those after `after` and below `below`.
+
+        `top` is how many are fetched at a time; the caller stops when it has enough.
+        """
         wanted = "PartitionKey eq @partition"
         parameters = {"partition": partition}
         if after:
@@ -100,10 +103,10 @@ class Table:
         if below:
             wanted += " and RowKey lt @below"
             parameters["below"] = below
-        page = {"results_per_page": top} if top else {}
-        with storage_errors(f"{self._name}.partition"):
+        page: dict[str, Any] = {"results_per_page": top} if top else {}
+        with storage_errors(f"table {self._name} partition"):
             for entity in self._table().query_entities(wanted, parameters=parameters, **page):
-                yield dict(entity), entity.metadata["etag"]
+                yield dict(entity), str(entity.metadata["etag"])
 
     def _table(self) -> TableClient:
         if self._client is None:
