@@ -250,7 +250,7 @@ def test_json_is_read_as_plain_values() -> None:
         (b"\xef\xbb\xbf{}", "", "The text begins with a byte order mark."),
         (b'{"a":\n "\xff"}', "", "Line 2, byte 8: not UTF-8."),
         ("{}".encode("utf-16"), "", "Line 1, byte 0: not UTF-8."),
-        (b'{"a": 1,}', "", "Line 1, column 9: not JSON."),
+        (b'{"a" 1}', "", "Line 1, column 6: not JSON."),
         (b"{} {}", "", "Line 1, column 4: not JSON."),
         (b"[1]", "", "Must be a JSON object"),
         (b'"x"', "", "Must be a JSON object"),
