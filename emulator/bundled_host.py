@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from emulator.processes import Child
+from emulator.processes import Child, EmulatorFailed
 
 _PATIENCE = 60.0
 _SHORTEST_PAUSE = 0.25
@@ -56,9 +56,19 @@ class BundledHost:
             pause = _SHORTEST_PAUSE if time.monotonic() - started > _STABLE_AFTER else min(pause * 2, _LONGEST_PAUSE)
             print(f"The bundled host ended with {code}; it is started again", file=sys.stderr, flush=True)
             await self.child.stop()
+            await self._start_again(pause)
+
+    async def _start_again(self, pause: float) -> None:
+        """Until it can be started at all: a machine out of memory or processes may recover."""
+        while True:
             await asyncio.sleep(pause)
             self.restarts += 1
-            await self.child.start(self._project)
+            try:
+                await self.child.start(self._project)
+            except EmulatorFailed as failed:
+                print(failed, file=sys.stderr, flush=True)
+            else:
+                return
 
 
 def free_port() -> int:

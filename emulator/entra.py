@@ -6,8 +6,10 @@ import base64
 import hmac
 import json
 import secrets
+import time
 from binascii import Error as NotBase64
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
@@ -110,14 +112,17 @@ class Entra(Service):
         proof = self._authenticate(call, form, application, cloud, confidential=kind == "client_credentials")
         delegated = kind != "client_credentials"
         wanted = (
-            from_resource(_needed(form, "resource"), cloud)
+            from_resource(_needed(form, "resource"), cloud, delegated=delegated)
             if version == 1
             else from_scope(_needed(form, "scope"), cloud, delegated=delegated)
         )
         if delegated:
             user = self._refreshed(form, application) if kind == "refresh_token" else self._signed_in(form, wanted)
-            return self._for_user(application, user, self._grant(cloud, wanted, application, proof), wanted, form)
-        return self._for_application(application, self._grant(cloud, wanted, application, proof), wanted, version)
+            body = self._for_user(application, user, self._grant(cloud, wanted, application, proof), wanted)
+            body |= _client_info(user) if form.get("client_info") == "1" else {}
+        else:
+            body = self._for_application(application, self._grant(cloud, wanted, application, proof), wanted)
+        return Answer(200, body if version == 2 else _as_version_1(body, wanted))
 
     def _grant(self, cloud: EmulatedCloud, wanted: Wanted, application: Json, proof: str) -> Grant:
         version = self._api_version if wanted.is_our_api else 1
@@ -188,34 +193,31 @@ class Entra(Service):
             raise EntraRefused(70008)
         return user
 
-    def _for_application(self, application: Json, grant: Grant, wanted: Wanted, version: int) -> Answer:
+    def _for_application(self, application: Json, grant: Grant, wanted: Wanted) -> Json:
         if wanted.is_our_api:
-            grant = _with_roles(grant, application["roles"])
-        claims = application_claims(grant, application["objectId"])
-        body: Json = {"token_type": "Bearer", "expires_in": _seconds(grant), "ext_expires_in": _seconds(grant)}
-        if version == 1:
-            texts = {"expires_on": str(claims["exp"]), "not_before": str(claims["nbf"]), "resource": wanted.resource}
-            body = {name: str(value) for name, value in body.items()} | texts
-        return Answer(200, {**body, "access_token": self.authority.issue(claims)})
+            grant = replace(grant, roles=tuple(application["roles"]))
+        return self._answer(grant, application_claims(grant, application["objectId"]))
 
-    def _for_user(self, application: Json, user: Json, grant: Grant, wanted: Wanted, form: dict[str, str]) -> Answer:
+    def _for_user(self, application: Json, user: Json, grant: Grant, wanted: Wanted) -> Json:
         if wanted.is_our_api:
-            grant = _with_roles(grant, user["roles"])
+            grant = replace(grant, roles=tuple(user["roles"]))
         scopes = wanted.delegated()
-        body: Json = {
-            "token_type": "Bearer",
-            "scope": " ".join(f"{wanted.resource}/{name}" for name in scopes.split()),
-            "expires_in": _seconds(grant),
-            "ext_expires_in": _seconds(grant),
-            "access_token": self.authority.issue(user_claims(grant, user, scopes)),
-        }
+        body = self._answer(grant, user_claims(grant, user, scopes))
+        body["scope"] = " ".join(f"{wanted.resource}/{name}" for name in scopes.split())
         if "offline_access" in wanted.openid:
             body["refresh_token"] = self._new_refresh_token(user["upn"], application["clientId"])
         if "openid" in wanted.openid:
             body["id_token"] = self.authority.issue(id_claims(grant, user))
-        if form.get("client_info") == "1":
-            body["client_info"] = encode_part(json.dumps({"uid": user["objectId"], "utid": TENANT_ID}).encode())
-        return Answer(200, body)
+        return body
+
+    def _answer(self, grant: Grant, claims: Json) -> Json:
+        lasts = max(1, int(grant.lifetime.total_seconds()) - 1)
+        return {
+            "token_type": "Bearer",
+            "expires_in": lasts,
+            "ext_expires_in": lasts,
+            "access_token": self.authority.issue(claims),
+        }
 
     def _new_refresh_token(self, upn: str, client_id: str) -> str:
         while len(self._refresh_tokens) >= _MOST_REFRESH_TOKENS:
@@ -225,12 +227,17 @@ class Entra(Service):
         return token
 
 
-def _with_roles(grant: Grant, roles: list[str]) -> Grant:
-    return Grant(**{**grant.__dict__, "roles": tuple(roles)})
+def _as_version_1(body: Json, wanted: Wanted) -> Json:
+    """The version 1 endpoint writes its numbers as texts, and repeats the resource."""
+    now = int(time.time())
+    times = {"expires_on": str(now + body["expires_in"] + 1), "not_before": str(now - 300)}
+    texts = {name: str(body[name]) for name in ("expires_in", "ext_expires_in")}
+    return {**body, **texts, **times, "resource": wanted.resource}
 
 
-def _seconds(grant: Grant) -> int:
-    return max(1, int(grant.lifetime.total_seconds()) - 1)
+def _client_info(user: Json) -> Json:
+    """What MSAL asks for, to tell accounts apart."""
+    return {"client_info": encode_part(json.dumps({"uid": user["objectId"], "utid": TENANT_ID}).encode())}
 
 
 def _needed(form: dict[str, str], name: str) -> str:

@@ -36,9 +36,9 @@ class Wanted:
         return " ".join(consented if _DEFAULT in self.scopes else self.scopes) or "user_impersonation"
 
 
-def from_resource(resource: str, cloud: EmulatedCloud) -> Wanted:
-    """Of the version 1 endpoint; raises EntraRefused."""
-    return _known(Wanted(resource), cloud)
+def from_resource(resource: str, cloud: EmulatedCloud, *, delegated: bool = False) -> Wanted:
+    """Of the version 1 endpoint, which gives a user's client an ID and a refresh token unasked; raises EntraRefused."""
+    return _known(Wanted(resource, openid=frozenset({"openid", "offline_access"} if delegated else ())), cloud)
 
 
 def from_scope(scope: str, cloud: EmulatedCloud, *, delegated: bool) -> Wanted:
