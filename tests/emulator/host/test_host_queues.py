@@ -6,7 +6,7 @@ import asyncio
 import base64
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -226,18 +226,24 @@ def on_poison(message: func.QueueMessage) -> None:
     assert not list(storage.service.list_queues(name_starts_with=f"{poison.queue_name}-"))
 
 
+def listener_in_process(service: QueueServiceClient, queue: str, call: Callable[..., object]) -> Listener:
+    trigger = {"type": "queueTrigger", "name": "message"}
+    return Listener(
+        function=Function("f", call, trigger, {}, wants_context=False, directory=""),
+        queue=queue,
+        service=service,
+        options=parse({"version": "2.0", "extensions": {"queues": PLAIN}}, {}).queues,
+        lease=timedelta(minutes=10),
+        invoker=Invoker({}, None),
+        threads=HostThreads(2),
+        wake=lambda _: None,
+    )
+
+
 def test_a_listener_that_is_woken_does_not_wait_for_its_interval() -> None:
     async def run() -> None:
-        listener = Listener(
-            function=Function("f", print, {"type": "queueTrigger", "name": "m"}, {}, wants_context=False, directory=""),
-            queue="q",
-            service=cast(QueueServiceClient, SimpleNamespace(get_queue_client=lambda _: None)),
-            options=parse({"version": "2.0"}, {}).queues,
-            lease=timedelta(minutes=10),
-            invoker=Invoker({}, None),
-            threads=HostThreads(1),
-            wake=lambda _: None,
-        )
+        nothing = SimpleNamespace(get_queue_client=lambda _: None)
+        listener = listener_in_process(cast(QueueServiceClient, nothing), "q", print)
         waiting = asyncio.ensure_future(listener._sleep(600))
         await asyncio.sleep(0)
         assert not waiting.done()
@@ -245,6 +251,32 @@ def test_a_listener_that_is_woken_does_not_wait_for_its_interval() -> None:
         await asyncio.wait_for(waiting, 5)
 
     asyncio.run(run())
+
+
+def test_a_message_that_was_fetched_too_often_before_is_poisoned_without_being_run(storage: Storage) -> None:
+    queue = storage.queue()
+    queue.send_message("worn out")
+    for _ in range(5):
+        fetched = queue.receive_message(visibility_timeout=30)
+        assert fetched is not None
+        queue.update_message(fetched.id, pop_receipt=fetched.pop_receipt, visibility_timeout=0)
+    runs: list[object] = []
+
+    def note(message: object) -> None:
+        runs.append(message)
+
+    async def run() -> None:
+        listener = listener_in_process(storage.service, queue.queue_name, note)
+        polling = asyncio.ensure_future(listener.run())
+        poison = storage.existing(f"{queue.queue_name}-poison")
+        found = await asyncio.to_thread(eventually, "poisoned", lambda: _received(poison))
+        listener.stop()
+        await asyncio.wait_for(polling, 30)
+        assert found.content == "worn out"
+
+    asyncio.run(run())
+    assert runs == []
+    assert storage.count(queue.queue_name) == 0
 
 
 def test_the_wait_between_empty_polls_grows_to_its_limit_and_starts_anew() -> None:
