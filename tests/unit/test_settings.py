@@ -12,7 +12,7 @@ from shared.settings import CLOUDS, CallerSettings, Settings
 
 TENANT = "1f000000-0000-4000-8000-000000000001"
 CLIENT = "2F000000-0000-4000-8000-00000000000A"
-KEY = secrets.token_hex(20)
+KEY = "not-a-key" * 5
 
 
 def good(**changes: str | None) -> dict[str, str]:
