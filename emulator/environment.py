@@ -137,6 +137,11 @@ def write_description(path: Path, document: Json) -> None:
     write_private(path, json.dumps(document, indent=2).encode())
 
 
+def _without_twins(variables: Mapping[str, str]) -> dict[str, str]:
+    """One spelling of each name, the lower-case one: to .NET, and so to Core Tools, two of them are the same."""
+    return {name: value for name, value in variables.items() if name.lower() == name or name.lower() not in variables}
+
+
 class LocalSettings:
     """`local.settings.json` for Core Tools; one that somebody else wrote is left as it is."""
 
@@ -147,7 +152,7 @@ class LocalSettings:
         """Write it, and tell whether it was ours to write."""
         if self._path.exists() and not self._is_ours():
             return False
-        values = {**app_settings(places), **client_environment(places)}
+        values = {**app_settings(places), **_without_twins(client_environment(places))}
         document = {_MARK: _OURS, "IsEncrypted": False, "Values": values}
         write_private(self._path, json.dumps(document, indent=2).encode())
         return True

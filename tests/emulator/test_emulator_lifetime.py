@@ -150,6 +150,7 @@ def test_local_settings_of_an_earlier_start_are_replaced_and_removed_at_the_end(
     assert written["IsEncrypted"] is False
     assert written["Values"]["POWERBI_EMBED_CREDENTIAL"] == "secret:powerbi-embed-secret"
     assert written["Values"]["https_proxy"] == "http://127.0.0.1:1"
+    assert len({name.lower() for name in written["Values"]}) == len(written["Values"])
     assert _mode(path) == 0o600
     settings.remove()
     assert not path.exists()
