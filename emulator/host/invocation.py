@@ -175,7 +175,7 @@ class Invoker:
 def thread_count(environment: Mapping[str, str]) -> int:
     """Threads for plain functions, as the platform's worker counts them."""
     text = environment.get("PYTHON_THREADPOOL_THREAD_COUNT", "")
-    given = int(text) if text.isdigit() else 0
+    given = int(text) if text.isdecimal() else 0
     return given if given >= 1 else min(32, (os.cpu_count() or 1) + 4)
 
 

@@ -207,7 +207,7 @@ def _encoding(value: object) -> Encoding:
 
 def _whole(least: int, most: int | None = None) -> Callable[[object], int]:
     def read(value: object) -> int:
-        if isinstance(value, bool) or not str(value).isdigit():
+        if isinstance(value, bool) or not str(value).isdecimal():
             raise ValueError(f"{value!r} is not a whole number")
         number = int(str(value))
         if number < least or (most is not None and number > most):
