@@ -24,6 +24,11 @@ class Fields:
         value = self._raw.get(name.lower())
         return value if isinstance(value, bool) else None
 
+    def object(self, name: str) -> Fields:
+        """The object of that name; an empty one where there is none."""
+        value = self._raw.get(name.lower())
+        return Fields(value if isinstance(value, dict) else {})
+
 
 def one(answer: Answer) -> Fields:
     """An answer that is one object; raises Unavailable where it is not."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from shared.powerbi.answers import one
+from shared.powerbi.guardrails import NOTHING
 from shared.powerbi.transport import Transport, path_of
 from shared.times import from_text
 
@@ -93,6 +94,7 @@ def generate_token(transport: Transport, order: EmbedTokenOrder, *, identity: st
         "POST",
         path_of("GenerateToken"),
         identity=identity,
+        target=NOTHING,
         json=order.body(),
         repeatable=True,
         floor=floor,

@@ -21,6 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from shared import telemetry
 from shared.errors import AppError, Evidence, Throttled, Unavailable
 from shared.powerbi.errors import AWAY_FOR, from_answer, token_at_fault
+from shared.powerbi.guardrails import Guard, Target
 from shared.times import Now
 
 if TYPE_CHECKING:
@@ -122,12 +123,13 @@ class Transport:
     BI's Retry-After for the same identity and operation runs.
     """
 
-    def __init__(self, cloud: Cloud, tokens: Tokens, now: Now) -> None:
+    def __init__(self, cloud: Cloud, tokens: Tokens, now: Now, guard: Guard | None = None) -> None:
         self._base = f"{cloud.powerbi_api}/v1.0/myorg"
         self._tokens = tokens
         self._now = now
         self._session = _session()
         self._gate = _Gate(now)
+        self._guard = guard or Guard(lambda: None)  # without a policy nothing is changed
 
     def call(
         self,
@@ -136,6 +138,7 @@ class Transport:
         path: str,
         *,
         identity: str,
+        target: Target | None = None,
         json: object = None,
         query: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
@@ -146,12 +149,15 @@ class Transport:
 
         operation   our name for it, as in `reports.get`: in logs, and what a throttle applies to
         path        from `path_of`, below `/v1.0/myorg`
+        target      what it changes; required of everything but a GET, and judged by the guardrails before it is sent
         repeatable  whether sending it twice does no harm; by default a GET is
         floor       least remaining life of the token, where the effect depends on it
         deadline    seconds for everything together
         Raises      Throttled, Unavailable (`effect_unknown` where it may have been carried out), NotFound, Forbidden,
                     Conflict, Invalid; and what the token source raises
         """
+        if method != "GET":
+            self._guard.check(operation, _declared(operation, target))
         with telemetry.timed(f"powerbi.{operation}", target=path) as line:
             self._gate.check(identity, operation)
             may_repeat = method == "GET" if repeatable is None else repeatable
@@ -222,6 +228,13 @@ class Transport:
                 return _Raw(response.status_code, headers, _body(call, response))
         except (requests.RequestException, HTTPError, OSError) as error:
             raise _dropped(error) from None
+
+
+def _declared(operation: str, target: Target | None) -> Target:
+    if target is None:
+        message = f"{operation} is no GET and does not say what it changes"
+        raise TypeError(message)
+    return target
 
 
 def path_of(*segments: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import Fault
@@ -85,7 +85,7 @@ def _place(data: object, finding: ErrorDetails) -> Place:
     if finding["type"] == "missing":
         place.append(finding["loc"][-1])
     if finding["type"].startswith("union_tag"):
-        place.append(finding["ctx"]["discriminator"].strip("'"))
+        place.append(_QUOTED.findall(finding["ctx"]["discriminator"])[-1])  # with an alias: 'name' | 'alias'
     return tuple(place)
 
 
@@ -130,6 +130,8 @@ def _alternatives(annotation: Any) -> Iterator[Any]:
     elif origin in (Union, UnionType):
         for alternative in get_args(annotation):
             yield from _alternatives(alternative)
+    elif isinstance(annotation, type) and issubclass(annotation, RootModel):
+        yield from _alternatives(annotation.model_fields["root"].annotation)
     else:
         yield annotation
 

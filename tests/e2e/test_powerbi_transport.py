@@ -22,6 +22,7 @@ from shared.auth.vault import Vault
 from shared.errors import Forbidden, Invalid, NotFound, Throttled, Unavailable
 from shared.powerbi.datasets import get_dataset
 from shared.powerbi.groups import list_groups
+from shared.powerbi.guardrails import NOTHING
 from shared.powerbi.reports import get_report
 from shared.powerbi.transport import Answer, Transport, path_of
 from shared.settings import CLOUDS, Settings
@@ -56,7 +57,7 @@ class Client:
         return self.transport.call("groups.list", "GET", "/groups", identity="embed", deadline=deadline)
 
     def start_refresh(self) -> Answer:
-        return self.transport.call("refreshes.start", "POST", REFRESHES, identity="operations")
+        return self.transport.call("refreshes.start", "POST", REFRESHES, identity="operations", target=NOTHING)
 
     def sent(self, path: str = "/groups", method: str = "GET") -> int:
         return len(self.cloud.calls(host=POWER_BI, path=path, method=method))
@@ -200,7 +201,12 @@ def test_an_answer_that_is_not_json_is_unavailable(client: Client) -> None:
 def test_a_refusal_says_what_power_bi_said(client: Client) -> None:
     with pytest.raises(Invalid) as refusal:
         client.transport.call(
-            "embedTokens.generate", "POST", "/GenerateToken", identity="embed", json={"lifetimeInMinutes": -1}
+            "embedTokens.generate",
+            "POST",
+            "/GenerateToken",
+            identity="embed",
+            target=NOTHING,
+            json={"lifetimeInMinutes": -1},
         )
     assert refusal.value.evidence.message in refusal.value.detail
 
