@@ -58,7 +58,7 @@ def add_member(transport: Transport, group: Group, member: Member, *, identity: 
     Raises   Conflict (AddingAlreadyExistsGroupUserNotSupportedError) where it has one, Invalid where nobody knows it
     Source   Groups - Add Group User
     """
-    return _send(transport, "groupUsers.add", "POST", group, member, identity)
+    return _send(transport, "groupUsers.add", "POST", group, member, identity=identity)
 
 
 def update_member(transport: Transport, group: Group, member: Member, *, identity: str) -> str:
@@ -67,7 +67,7 @@ def update_member(transport: Transport, group: Group, member: Member, *, identit
     Raises   NotFound where it has none
     Source   Groups - Update Group User
     """
-    return _send(transport, "groupUsers.update", "PUT", group, member, identity)
+    return _send(transport, "groupUsers.update", "PUT", group, member, identity=identity)
 
 
 def remove_member(transport: Transport, group: Group, member: Member, *, identity: str) -> str:
@@ -87,7 +87,7 @@ def remove_member(transport: Transport, group: Group, member: Member, *, identit
     return answer.request_id
 
 
-def _send(transport: Transport, operation: str, method: str, group: Group, member: Member, identity: str) -> str:
+def _send(transport: Transport, operation: str, method: str, group: Group, member: Member, *, identity: str) -> str:
     answer = transport.call(
         operation,
         method,

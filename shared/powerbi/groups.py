@@ -61,7 +61,7 @@ def every_group(transport: Transport, *, identity: str, where: str = "", page: i
 
 
 def find_group(transport: Transport, name: str, *, identity: str) -> Group | None:
-    """The workspace of that name if the identity can see it. Names are unique in the organisation, whatever the case."""
+    """The workspace of that name if the identity can see it. Names are unique in the organisation, in any case."""
     wanted = name.casefold()
     quoted = name.lower().replace("'", "''")
     seen = every_group(transport, identity=identity, where=f"tolower(name) eq '{quoted}'")
