@@ -143,7 +143,7 @@ def groups_of(state: State, principal: Json) -> set[str]:
         more = {
             key
             for key, group in state.principals.items()
-            if group["kind"] == "Group" and key not in found and reached & {name.lower() for name in group["members"]}
+            if group["kind"] == "Group" and key not in found and not reached.isdisjoint(group["members"])
         }
         if not more:
             return found

@@ -61,10 +61,8 @@ def _rendered(visit: Visit, workspace: Json) -> Json:
         "state": workspace["state"],
         "hasWorkspaceLevelSettings": False,
         "users": members_of(state, workspace),
-        "reports": [_report(report) for report in state.reports.values() if report["workspaceId"].lower() == key],
-        "datasets": [
-            datasets.rendered(model) for model in state.datasets.values() if model["workspaceId"].lower() == key
-        ],
+        "reports": [_report(report) for report in state.reports.values() if report["workspaceId"] == key],
+        "datasets": [datasets.rendered(model) for model in state.datasets.values() if model["workspaceId"] == key],
         "dashboards": [],
         "dataflows": [],
         "workbooks": [],

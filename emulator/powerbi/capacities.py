@@ -19,7 +19,7 @@ SUCCEEDED, FAILED = "CompletedSuccessfully", "AssignmentFailed"
 def right_on(visit: Visit, capacity: Json) -> str:
     """`None`, `Assign` or `Admin`: the caller's own or through a group."""
     keys = {visit.caller.key} | (set() if visit.caller.profile else groups_of(visit.state, visit.caller.principal))
-    held = {right for key, right in capacity["rights"].items() if key.lower() in keys}
+    held = {right for key, right in capacity["rights"].items() if key in keys}
     return next((right for right in ("Admin", "Assign") if right in held), "None")
 
 

@@ -47,7 +47,7 @@ def rendered(dataset: Json) -> Json:
 def list_datasets(visit: Visit) -> Answer:
     """All of the workspace; there is no paging."""
     workspace = visit.workspace()
-    found = [record for record in visit.state.datasets.values() if record["workspaceId"].lower() == workspace["id"]]
+    found = [record for record in visit.state.datasets.values() if record["workspaceId"] == workspace["id"]]
     return answers.listing("datasets", [rendered(record) for record in found])
 
 

@@ -135,7 +135,7 @@ def _target(visit: Visit, item: Json) -> Json:
 
 
 def _datasets_of(visit: Visit, reports: list[Json]) -> list[Json]:
-    ids = dict.fromkeys(report["datasetId"].lower() for report in reports if report["datasetId"])
+    ids = dict.fromkeys(report["datasetId"] for report in reports if report["datasetId"])
     return [_record(visit, "datasets", {"id": dataset_id}) for dataset_id in ids]
 
 
@@ -152,11 +152,11 @@ def _check_scopes(visit: Visit, wanted: Wanted) -> None:
 
 def _check_rights(visit: Visit, wanted: Wanted) -> None:
     """A role in every workspace; Member with row-level security or where report and dataset live apart."""
-    homes = {item["workspaceId"].lower() for item in (*wanted.reports, *wanted.datasets)}
+    homes = {item["workspaceId"] for item in (*wanted.reports, *wanted.datasets)}
     filtered = any(needs_identity(dataset) for dataset in wanted.datasets)
     least = "Member" if filtered or len(homes) > 1 else "Viewer"
     needed = [(home, least) for home in homes]
-    needed += [(item["workspaceId"].lower(), "Contributor") for item in wanted.reports if item["id"] in wanted.editable]
+    needed += [(item["workspaceId"], "Contributor") for item in wanted.reports if item["id"] in wanted.editable]
     needed += [(workspace["id"], "Contributor") for workspace in wanted.targets]
     for home, right in needed:
         workspace = visit.state.workspaces.get(home)
@@ -172,7 +172,7 @@ def _check_xmla(visit: Visit, wanted: Wanted) -> None:
 
 
 def _is_shared(visit: Visit, workspace_id: str) -> bool:
-    return capacity_of(visit.state.workspaces[workspace_id.lower()], visit.now) == SHARED
+    return capacity_of(visit.state.workspaces[workspace_id], visit.now) == SHARED
 
 
 def _spends_trial(visit: Visit, wanted: Wanted) -> bool:

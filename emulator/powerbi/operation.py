@@ -74,7 +74,7 @@ class Visit:
 
     def _item(self, records: dict[str, Json], name: str, workspace: Json) -> Json:
         found = records.get(self.parameter(name))
-        if found is None or found["workspaceId"].lower() != workspace["id"]:
+        if found is None or found["workspaceId"] != workspace["id"]:
             raise answers.not_found()
         return found
 

@@ -11,6 +11,7 @@ from emulator.powerbi.state import State
 from emulator.powerbi.times import stored
 
 SHARED_CAP, DEDICATED_CAP, TOTAL_CAP = timedelta(hours=2), timedelta(hours=5), timedelta(hours=24)
+PAUSED = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,17 @@ class Start:
     at: datetime
     cap: timedelta = DEDICATED_CAP
     request: Json = field(default_factory=dict)
+    paused: bool = False
+    """The capacity is paused: the refresh stays in progress for hours and then times out."""
 
 
 def begin(state: State, dataset: Json, start: Start, request_id: str = "") -> Json:
     """Record the refresh, and use up the dataset's `nextOutcome` and `nextError`."""
     outcome, error = _ending(state, dataset, start.request)
     lasts = parse_duration(dataset["refreshDuration"])
-    if lasts > start.cap:
+    if start.paused:
+        lasts, outcome, error = PAUSED, "TimedOut", {}
+    elif lasts > start.cap:
         lasts, outcome, error = start.cap, "TimedOut", {}
     retries = start.request.get("retryCount", 0) if outcome in ("Failed", "TimedOut") else 0
     record = {

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from emulator.http import Answer, Json
 from emulator.powerbi import answers, refresh_runs
-from emulator.powerbi.access import is_dedicated
+from emulator.powerbi.access import capacity_of, is_dedicated
 from emulator.powerbi.datasets import LIVE_MODES
 from emulator.powerbi.operation import BASE, Operation, Visit, both, writing
 from emulator.powerbi.refresh_runs import ENHANCED, Run
@@ -33,16 +33,12 @@ _BODY: Json = {
 }
 
 
-def all_runs(state: State, now: datetime) -> list[Run]:
-    """All refreshes of all datasets as they are now, newest first."""
+def all_runs(state: State, now: datetime, dataset_id: str = "") -> list[Run]:
+    """All refreshes, or those of one dataset, as they are now, newest first."""
     start, cancel = state.lasts("refreshStart"), state.lasts("cancelDuration")
-    runs = [refresh_runs.run_at(record, now, start=start, cancel=cancel) for record in state.refreshes.values()]
+    records = [record for record in state.refreshes.values() if dataset_id in ("", record["datasetId"])]
+    runs = [refresh_runs.run_at(record, now, start=start, cancel=cancel) for record in records]
     return sorted(runs, key=lambda run: run.started, reverse=True)
-
-
-def runs_of(state: State, dataset_id: str, now: datetime) -> list[Run]:
-    """Those of one dataset."""
-    return [run for run in all_runs(state, now) if run.record["datasetId"].lower() == dataset_id]
 
 
 def check_model(dataset: Json) -> None:
@@ -63,7 +59,7 @@ def start_refresh(visit: Visit) -> Answer:
     dedicated = is_dedicated(workspace, visit.now)
     if request:
         _check_enhanced(visit, request, dedicated=dedicated)
-    runs = runs_of(visit.state, dataset["id"], visit.now)
+    runs = all_runs(visit.state, visit.now, dataset["id"])
     waits_for = next((run.ends for run in runs if run.running), None)
     if waits_for and visit.switch("refreshWhileRunning") == "refuse":
         raise answers.invalid(ALREADY_EXECUTING)
@@ -71,7 +67,14 @@ def start_refresh(visit: Visit) -> Answer:
         _check_allowance(visit, runs)
     if not waits_for or (visit.switch("refreshWhileRunning") == "queue" and _nothing_waits(runs, visit.now)):
         kind = ENHANCED if request else "ViaApi"
-        start = Start(kind, visit.now, waits_for or visit.now, _cap(request, dedicated=dedicated), request)
+        start = Start(
+            kind,
+            visit.now,
+            waits_for or visit.now,
+            _cap(request, dedicated=dedicated),
+            request,
+            paused=_is_paused(visit, workspace),
+        )
         begin(visit.state, dataset, start, visit.call.request_id)
     return Answer(202, None, _headers(visit, workspace, dataset) if request else {})
 
@@ -79,9 +82,9 @@ def start_refresh(visit: Visit) -> Answer:
 def from_portal(state: State, workspace_id: str, dataset_id: str, now: datetime) -> str:
     """Somebody presses "Refresh now". LookupError: no such dataset; ValueError: it is being refreshed."""
     dataset = state.datasets.get(dataset_id)
-    if dataset is None or dataset["workspaceId"].lower() != workspace_id:
+    if dataset is None or dataset["workspaceId"] != workspace_id:
         raise LookupError(f"There is no dataset {dataset_id} in workspace {workspace_id}")
-    if any(run.running for run in runs_of(state, dataset_id, now)):
+    if any(run.running for run in all_runs(state, now, dataset_id)):
         raise ValueError(ALREADY_EXECUTING)
     return str(begin(state, dataset, Start("OnDemand", now, now))["id"])
 
@@ -136,6 +139,11 @@ def _cap(request: Json, *, dedicated: bool) -> timedelta:
     return DEDICATED_CAP if dedicated else SHARED_CAP
 
 
+def _is_paused(visit: Visit, workspace: Json) -> bool:
+    capacity = visit.state.capacities.get(capacity_of(workspace, visit.now))
+    return capacity is not None and capacity["state"] != "Active"
+
+
 def _headers(visit: Visit, workspace: Json, dataset: Json) -> dict[str, str]:
     """Where an enhanced refresh is found."""
     request_id = visit.call.request_id
@@ -151,7 +159,7 @@ def history(visit: Visit) -> Answer:
     lag = visit.state.lasts("historyLag")
     runs = [
         run
-        for run in runs_of(visit.state, dataset["id"], visit.now)
+        for run in all_runs(visit.state, visit.now, dataset["id"])
         if run.started <= visit.now and _accepted(run) + lag <= visit.now
     ]
     kept = [run for at, run in enumerate(runs[:KEPT]) if at < KEPT_LONG or visit.now - run.started < RECENT]
@@ -185,7 +193,7 @@ def cancel_refresh(visit: Visit) -> Answer:
 
 def _run(visit: Visit, dataset: Json) -> Run:
     wanted = visit.parameter("refreshId")
-    runs = runs_of(visit.state, dataset["id"], visit.now)
+    runs = all_runs(visit.state, visit.now, dataset["id"])
     found = next((run for run in runs if run.record["id"] == wanted), None)
     if found is None:
         raise answers.not_found()

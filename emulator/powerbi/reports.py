@@ -43,7 +43,7 @@ def rendered(report: Json, api_host: str) -> Json:
 def list_reports(visit: Visit) -> Answer:
     """All of the workspace; there is no paging."""
     workspace = visit.workspace()
-    found = [record for record in visit.state.reports.values() if record["workspaceId"].lower() == workspace["id"]]
+    found = [record for record in visit.state.reports.values() if record["workspaceId"] == workspace["id"]]
     return answers.listing("reports", [rendered(record, visit.call.host) for record in found])
 
 

@@ -44,7 +44,7 @@ def update_schedule(visit: Visit) -> Answer:
     workspace = visit.workspace("Contributor")
     dataset = visit.dataset(workspace)
     check_model(dataset)
-    if dataset["owner"].lower() != visit.caller.key:
+    if dataset["owner"] != visit.caller.key:
         raise answers.not_authorized(403)
     change = visit.body.get("value")
     if not change:

@@ -85,6 +85,7 @@ _DEFAULTS: dict[str, Json] = {
     "embedTokens": {},
 }
 MAPS = tuple(_DEFAULTS)
+_REFERENCES = ("workspaceId", "datasetId", "capacityId", "owner")
 
 
 class State:
@@ -141,7 +142,7 @@ class State:
     def add(self, name: str, record: Json, record_id: str = "") -> Json:
         """Put a record, completed with the map's defaults, under its id (a new one if it has none)."""
         key = (record_id or str(uuid.uuid4())).lower()
-        self.maps[name][key] = {**deepcopy(_DEFAULTS[name]), **record, "id": key}
+        self.maps[name][key] = _complete(name, key, record)
         return self.maps[name][key]
 
     def merge(self, patch: Json) -> None:
@@ -163,12 +164,24 @@ def _demand_object(value: object, what: str) -> None:
         raise ValueError(f"{what} is a JSON object")  # noqa: TRY004  - the control API tells ValueErrors
 
 
+def _complete(name: str, key: str, record: Json) -> Json:
+    """With all that its map's records have; ids and principal keys in lower case, as they are looked up."""
+    whole = {**deepcopy(_DEFAULTS[name]), **record, "id": key}
+    whole |= {part: whole[part].lower() for part in _REFERENCES if isinstance(whole.get(part), str)}
+    for part in ("members", "rights"):
+        if isinstance(whole.get(part), dict):
+            whole[part] = {held.lower(): right for held, right in whole[part].items()}
+        elif isinstance(whole.get(part), list):
+            whole[part] = [held.lower() for held in whole[part]]
+    return whole
+
+
 def _merged_map(name: str, records: dict[str, Json], patch: Any) -> dict[str, Json]:
     _demand_object(patch, name)
     merged = merge_patch(records, {key.lower(): value for key, value in patch.items()})
     for key in {key.lower() for key in patch} & set(merged):
         _demand_object(merged[key], f"{name}/{key}")
-        merged[key] = {**deepcopy(_DEFAULTS[name]), **merged[key], "id": key}
+        merged[key] = _complete(name, key, merged[key])
         _check(f"{name}/{key}", merged[key])
     return dict(merged)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
 from functools import cache
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
+from emulator.powerbi.access import RESOURCES
 from emulator.powerbi.operation import BASE
 from tests.contract.facts import FACTS
 
@@ -52,6 +53,16 @@ def check_request(method: str, path: str, query: Mapping[str, str], body: Any = 
 def check_answer(method: str, path: str, status: int, body: Any = None) -> list[str]:
     """Faults of an answer, in words; none if the contract has it. `body`: parsed JSON, None for an empty one."""
     return _rules(overlay()).answer(method, path, status, body)
+
+
+def check_requests(entries: Iterable[Json]) -> list[str]:
+    """Faults of all requests to Power BI in a list as the emulator's control API gives it."""
+    return [
+        f"request {entry['seq']}, {entry['method']} {entry['path']}: {fault}"
+        for entry in entries
+        if entry["host"] in RESOURCES
+        for fault in check_request(entry["method"], entry["path"], entry["query"], entry["body"])
+    ]
 
 
 class Rules:

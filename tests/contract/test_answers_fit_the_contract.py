@@ -13,7 +13,7 @@ from emulator.http import Answer, Call, Router
 from emulator.powerbi.operation import BASE
 from emulator.powerbi.service import OPERATIONS
 from tests.contract import facts, tour
-from tests.contract.checks import Rules, check_answer, check_request, overlay
+from tests.contract.checks import Rules, check_answer, check_request, check_requests, overlay
 from tests.emulator.powerbi_driver import MARGIN_MODEL, MARGIN_REPORT, SALES, SALES_REFRESHES, Driver
 
 REPORT = f"/groups/{SALES}/reports/{MARGIN_REPORT}"
@@ -133,6 +133,14 @@ def test_a_request_for_what_the_contract_lacks_is_found_out() -> None:
     assert check_request("GET", "/groups/sales", {}) == ["groupId is not of format uuid"]
     assert check_request("POST", "/groups", {}) == ["the body is missing"]
     assert check_request("GET", "/reports", {}) == ["the contract, as far as it is in use, has no GET /reports"]
+
+
+def test_a_list_of_requests_is_checked_as_far_as_it_went_to_power_bi() -> None:
+    entry = {"seq": 7, "host": "api.powerbi.com", "method": "POST", "path": BASE + "/GenerateToken", "query": {}}
+    elsewhere = entry | {"host": "login.microsoftonline.com", "body": {"accessLevel": "View"}}
+    assert check_requests([entry | {"body": TOKEN}, elsewhere]) == []
+    (fault,) = check_requests([entry | {"body": {"accessLevel": "View"}}])
+    assert fault == "request 7, POST /v1.0/myorg/GenerateToken: body has an undeclared field accessLevel"
 
 
 @pytest.mark.parametrize(

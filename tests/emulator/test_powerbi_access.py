@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
 import pytest
 
+from emulator.entra_tokens import Sign, TokenAuthority
+from emulator.http import Call
+from emulator.powerbi.service import PowerBI
+from emulator.seed import TENANT_ID
 from tests.emulator.powerbi_driver import (
     APPS,
     GROUPS,
@@ -32,6 +37,27 @@ def driver() -> Driver:
 def test_a_call_without_a_token_is_403_with_an_empty_body(driver: Driver) -> None:
     reply = driver.call("GET", "/groups", headers={"authorization": ""})
     assert (reply.status, reply.body, reply.code) == (403, None, "")
+
+
+@pytest.mark.documented("https://learn.microsoft.com/entra/identity-platform/access-tokens")
+def test_the_tenants_own_tokens_are_taken_and_those_of_another_key_or_tenant_are_not(driver: Driver) -> None:
+    authority = TokenAuthority()
+    service = PowerBI(authority, driver.clock)
+
+    def status(sign: Sign = "right", **claims: Any) -> int:
+        token = authority.issue(own | claims, sign=sign)
+        headers = {"authorization": f"Bearer {token}"}
+        return service.handle(Call("GET", "api.powerbi.com", "/v1.0/myorg/groups", {}, headers)).status
+
+    own = {
+        "aud": "https://analysis.windows.net/powerbi/api",
+        "tid": TENANT_ID,
+        "oid": APPS["embed"].object_id,
+        "azp": APPS["embed"].client_id,
+        "exp": int(time.time()) + 600,
+    }
+    assert status() == 200
+    assert [status("wrongKey"), status("none"), status("hs256"), status(tid=SOMETHING), status(exp=1)] == [403] * 5
 
 
 @pytest.mark.observed("public clients: a token that is none, or not for this API, is 403 with InvalidToken in a header")
@@ -125,7 +151,7 @@ def test_a_role_that_is_too_weak_is_refused(driver: Driver) -> None:
 def test_members_of_a_group_have_the_groups_role_also_through_another_group(driver: Driver) -> None:
     inner, outer = GROUPS["finance-analysts"], GROUPS["sales-analysts"]
     driver.patch(
-        principals={inner: {"members": ["dev@contoso.com"]}, outer: {"members": [inner]}},
+        principals={inner: {"members": ["Dev@contoso.com"]}, outer: {"members": [inner]}},
         workspaces={SALES: {"members": {outer: {"right": "Contributor"}}}},
     )
     assert driver.call("POST", SALES_REFRESHES, who="dev").status == 202
@@ -187,7 +213,7 @@ def test_undeclared_fields_are_ignored_and_noted(driver: Driver) -> None:
     assert reply.notes == ["ignored undeclared field description", "ignored undeclared field capacityId"]
 
 
-@pytest.mark.parametrize("raw", [b"{", b"[]", b'"x"', b'{"name": 1}', b"\xff"])
+@pytest.mark.parametrize("raw", [None, b"{", b"[]", b'"x"', b'{"name": 1}', b"\xff"])
 def test_a_body_that_does_not_fit_is_400(driver: Driver, raw: bytes) -> None:
     reply = driver.call("POST", "/groups", raw)
     assert (reply.status, reply.code) == (400, "InvalidRequest")
@@ -195,6 +221,8 @@ def test_a_body_that_does_not_fit_is_400(driver: Driver, raw: bytes) -> None:
 
 def test_the_caller_is_named_for_the_list_of_requests(driver: Driver) -> None:
     assert driver.call("GET", "/groups", who="embed").client_id == APPS["embed"].client_id
+    version_2 = {"appid": None, "azp": "a-client"}
+    assert driver.call("GET", "/groups", who="embed", claims=version_2).client_id == "a-client"
     assert driver.call("GET", "/groups", who="nobody").client_id == APPS["nobody"].client_id
 
 

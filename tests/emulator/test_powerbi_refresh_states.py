@@ -10,6 +10,7 @@ import pytest
 
 from tests.emulator.powerbi_driver import (
     CALENDAR_MODEL,
+    CAPACITIES,
     SALES_MODEL,
     SALES_REFRESHES,
     SHARED_REFRESHES,
@@ -160,6 +161,16 @@ def test_a_refresh_that_takes_too_long_fails_at_the_cap_of_its_capacity(driver: 
     driver.pass_time(hours=2)
     assert (newest(driver, SHARED_REFRESHES)["status"], newest(driver)["status"]) == ("Failed", "Unknown")
     driver.pass_time(hours=3)
+    assert newest(driver)["status"] == "Failed"
+
+
+@pytest.mark.documented(ENHANCED_DOCS + ": on a paused capacity it stays in progress up to six hours")
+def test_a_refresh_on_a_paused_capacity_goes_on_for_hours_and_times_out(driver: Driver) -> None:
+    driver.patch(capacities={CAPACITIES["premium-eu"]: {"state": "Suspended"}})
+    begun(driver, None)
+    driver.pass_time(hours=5)
+    assert newest(driver)["status"] == "Unknown"
+    driver.pass_time(hours=1)
     assert newest(driver)["status"] == "Failed"
 
 

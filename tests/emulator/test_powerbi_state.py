@@ -30,6 +30,22 @@ def test_the_state_is_maps_keyed_by_id_and_the_switches(driver: Driver) -> None:
     }
 
 
+def test_ids_in_a_patch_are_found_whatever_their_case(driver: Driver) -> None:
+    driver.patch(
+        reports={"ABC": {"name": "New", "workspaceId": SALES.upper(), "datasetId": SALES_MODEL.upper()}},
+        workspaces={SALES.upper(): {"members": {"Dev@Contoso.com": {"right": "Member"}}}},
+        refreshes={"DEF": {"datasetId": SALES_MODEL.upper(), "started": "2026-11-22T11:00:00"}},
+        datasets={SALES_MODEL.upper(): {"owner": "Dev@Contoso.com"}},
+    )
+    token = {"reports": [{"id": "ABC"}]}
+    assert driver.call("POST", "/GenerateToken", token, who="dev").status == 200
+    refreshes = driver.call("GET", f"/groups/{SALES}/datasets/{SALES_MODEL}/refreshes", who="dev").value
+    assert [entry["requestId"] for entry in refreshes] == ["def"]
+    schedule = {"value": {"days": ["Monday"]}}
+    path = f"/groups/{SALES}/datasets/{SALES_MODEL}/refreshSchedule"
+    assert driver.call("PATCH", path, schedule, who="dev").status == 200
+
+
 def test_the_state_is_a_copy(driver: Driver) -> None:
     driver.service.state()["workspaces"].clear()
     assert driver.call("GET", f"/groups/{SALES}").status == 200

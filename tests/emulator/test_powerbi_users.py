@@ -31,6 +31,8 @@ def test_people_groups_and_apps_are_granted_and_listed_with_their_kind(driver: D
     kinds = {user["identifier"]: user["principalType"] for user in driver.call("GET", USERS).value}
     assert (kinds[OPERATOR["identifier"]], kinds[group["identifier"]]) == ("App", "Group")
     assert kinds["dev@contoso.com"] == "User"
+    addresses = {user["identifier"]: user.get("emailAddress") for user in driver.call("GET", USERS).value}
+    assert (addresses["dev@contoso.com"], addresses[group["identifier"]]) == ("dev@contoso.com", None)
 
 
 @pytest.mark.documented("Groups_AddGroupUser, example")
