@@ -68,6 +68,7 @@ def app_settings(places: Places) -> dict[str, str]:
     """The app's settings, as a deployment to this cloud would have them."""
     settings = {
         "FUNCTIONS_WORKER_RUNTIME": "python",
+        "PYTHON_THREADPOOL_THREAD_COUNT": "32",  # as deployed: the work waits for other services, not for a core
         "POWERBI_CLOUD": "public",
         "POWERBI_TENANT_ID": seed.TENANT_ID,
         "MANAGED_IDENTITY_CLIENT_ID": seed.MANAGED_IDENTITY_CLIENT_ID,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -88,7 +89,8 @@ def raised(state_dir: Path) -> Iterator[Stage]:
     log = PROJECT / "build" / "demo.log"
     log.parent.mkdir(exist_ok=True)
     described = state_dir / "environment.json"
-    command = [sys.executable, "-m", "emulator", "--host", "bundled", "--state-dir", str(state_dir)]
+    dying_with_us = [sys.executable, "-I", "-S", str(PROJECT / "emulator" / "child.py"), str(os.getpid())]
+    command = [*dying_with_us, sys.executable, "-m", "emulator", "--host", "bundled", "--state-dir", str(state_dir)]
     with log.open("w") as out, subprocess.Popen(command, cwd=PROJECT, stdout=out, stderr=out) as process:
         try:
             _wait_until_ready(process, log)
