@@ -159,8 +159,9 @@ def test_readiness_is_for_operators_and_names_each_thing_with_evidence(hosted: H
 
 
 def test_power_bi_being_away_is_503_with_retry_after(hosted: Hosted, portal: str) -> None:
-    hosted.cloud.fault("api.powerbi.com", ".*", times=20, status=503, headers={"Retry-After": "7"})
-    answer = hosted.call("POST", "embed-tokens", portal, json={"reports": ["sales-overview"]})
+    hosted.cloud.fault("api.powerbi.com", ".*", times=20, status=500)
+    only_here = {"reports": ["sales-overview"], "lifetimeMinutes": 37}  # so that no other test's token serves it
+    answer = hosted.call("POST", "embed-tokens", portal, json=only_here)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
 

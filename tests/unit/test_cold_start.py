@@ -7,7 +7,17 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
-HEAVY = ("msal", "requests", "jwt", "cryptography", "pydantic", "yaml", "azure.identity", "azure.keyvault", "azure.core")
+HEAVY = (
+    "msal",
+    "requests",
+    "jwt",
+    "cryptography",
+    "pydantic",
+    "yaml",
+    "azure.identity",
+    "azure.keyvault",
+    "azure.core",
+)
 
 
 def _run(script: str) -> str:
