@@ -116,6 +116,13 @@ def test_usernames_within_bounds_are_taken(driver: Driver, username: str) -> Non
     assert mint(driver, IDENTITY | {"username": username, "roles": ["Customer", "Employee"]}).status == 200
 
 
+@pytest.mark.documented("EffectiveIdentity of the contract")
+def test_fifty_roles_of_fifty_characters_are_taken(driver: Driver) -> None:
+    roles = [f"{number:050d}" for number in range(50)]
+    driver.patch(datasets={MARGIN_MODEL: {"roles": roles}})
+    assert mint(driver, IDENTITY | {"roles": roles}).status == 200
+
+
 @pytest.mark.assumed("two identities for one dataset are refused in the words of V1; not switchable")
 def test_a_dataset_has_one_identity(driver: Driver) -> None:
     message = "Creating embed token with multiple identities is not supported"

@@ -49,6 +49,7 @@ def test_what_belongs_to_a_capacity_is_left_out_on_shared(driver: Driver) -> Non
         (f"id eq '{SALES}'", ["Sales Analytics"]),
         ("startswith(name,'Shared') or endswith(name,'tics')", ["Sales Analytics", "Shared Reference"]),
         ("name eq 'it''s'", []),
+        ("name ne 'Sales Analytics'", ["Shared Reference"]),
     ],
 )
 def test_the_filter_selects(driver: Driver, text: str, expected: list[str]) -> None:

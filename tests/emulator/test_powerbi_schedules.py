@@ -29,6 +29,7 @@ def put(driver: Driver, who: str = "operations", path: str = SCHEDULE, **value: 
 
 @pytest.mark.documented("Datasets_UpdateRefreshScheduleInGroup: wrapped in value; read back not wrapped")
 def test_a_schedule_is_written_wrapped_and_read_bare(driver: Driver) -> None:
+    assert driver.call("GET", SCHEDULE).body["enabled"] is False
     reply = driver.call("PATCH", SCHEDULE, {"value": WEEKLY})
     assert (reply.status, reply.body) == (200, None)
     shown = driver.call("GET", SCHEDULE).body
