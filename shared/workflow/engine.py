@@ -6,6 +6,7 @@ sweep, and a doubled one dies out, because only the one that claims the head by 
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,12 +14,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared import telemetry
-from shared.errors import Ended, Unavailable, Unknown
+from shared.errors import Ended, Retryable, Unavailable, Unknown
 from shared.times import Now
-from shared.workflow.records import Head, Json, Project, Status, StepRow
-from shared.workflow.runner import LeaseLost, Runner
-from shared.workflow.steps import Change, Kind, step_key, step_path
-from shared.workflow.store import Stale, Store
+from shared.workflow.hold import LeaseLost
+from shared.workflow.places import Places
+from shared.workflow.records import Head, Json, Status, StepRow
+from shared.workflow.runner import Runner, Tools
+from shared.workflow.steps import Change, Kind
+from shared.workflow.store import Opened, Stale, Store
 from shared.workflow.timing import Timing
 
 AT_ONCE = timedelta(0)
@@ -35,14 +38,14 @@ class Messages(Protocol):
     """The queue `workflow-steps`."""
 
     def send(self, message: Json, delay: timedelta) -> None:
-        """Make it visible after `delay`."""
+        """Make it visible after `delay`. Raises Retryable where it can't be sent."""
 
 
 class Outside(Protocol):
     """Who is told what was changed, and how a workflow ended."""
 
     def changed(self, head: Head, act: str, change: Change) -> None:
-        """One change made outside; `act` names step and attempt, so that a repeat is the same record."""
+        """One change made outside; `act` names step, attempt, action and target: a repeat is the same record."""
 
     def ended(self, head: Head) -> None:
         """At least once for each end, and the same each time."""
@@ -80,6 +83,8 @@ class Engine:
         self._kinds = kinds
         self._now = now
         self._timing = timing or Timing()
+        self._places = Places(store, kinds)
+        self._tools = Tools(store, self._places, now, self._timing, outside.changed)
 
     # ---- from outside
     def accept(self, asked: Acceptance) -> Head:
@@ -91,7 +96,7 @@ class Engine:
         if known is None:
             now = self._now()
             head = self._first(asked, now)
-            self.store.put_body(asked.id, asked.body)
+            self.store.put_body(asked.id, asked.body_hash, asked.body)
             self.store.open(asked.id, now)
             self.store.enlist(head)
             if self.store.insert(head):
@@ -109,31 +114,37 @@ class Engine:
                 raise Ended(f"The request has ended as {head.status}; there is nothing to cancel.")
             if head.cancel_requested:
                 return head
+            now = self._now()
             error = {"code": "cancelled", "message": "Cancelled on request.", "step": "", "requestId": ""}
-            turned = replace(head.turned_round(self._now(), error), cancel_requested=True)
+            turned = replace(head.turned_round(now, error), cancel_requested=True)
             if not head.owner:
-                turned = replace(turned, due=self._now())
+                turned = replace(turned, due=now + _rest(head, now))
             try:
                 written = self.store.put(turned)
             except Stale:
                 continue
             if not written.owner:
-                self._hint(written, AT_ONCE)
+                self._hint(written, _rest(head, now))
             return written
         raise self._busy(id)
 
     def retry(self, id: str) -> Head:
-        """Begin again after a failure. Raises Unknown, or Ended unless it has failed."""
+        """Begin again after a failure. Raises Unknown, or Ended unless it has failed.
+
+        The row in `open` is written first and carries the new generation: an end of the old one that is still under
+        way somewhere can't remove it, so what is begun here is found even if this dies in the middle.
+        """
         for head in self._reading(id):
             if head.status is not Status.FAILED:
                 raise Ended(f"Only a request that has failed can be tried again; this one is {head.status}.")
-            self._finish(head)  # an end that is still under way would otherwise give away what begins here
-            self.store.open(id, self._now())
+            version = self._kind(head).versions[0]
+            self._finish(head)
+            again = head.restarted(self._now(), version)
+            self.store.open(id, self._now(), again.generation)
             try:
-                written = self.store.put(head.restarted(self._now()))
+                written = self.store.put(again)
             except Stale:
                 continue
-            self.store.open(id, self._now())  # a late end of the first round may have closed it in between
             self._hint(written, AT_ONCE)
             return written
         raise self._busy(id)
@@ -145,49 +156,55 @@ class Engine:
         head, rows = self.store.journal(id)
         if head is None:
             return
-        if head.final:
-            self._finish(head)
-            return
-        if head.turn != turn or head.held(now, self._timing.grace):
-            return
-        claimed = self._claim(head, now)
-        if claimed is None:
-            return
         with telemetry.correlation(head.correlation_id):
-            self._work(claimed, rows)
+            if head.final:
+                self._finish(head)
+            elif head.turn == turn and not head.held(now, self._timing.grace):
+                claimed = self._claim(head, now)
+                if claimed is not None:
+                    self._work(claimed, rows, now)
 
     def sweep(self) -> int:
-        """Send for every workflow whose `due` is past, end what was not ended; answers how many were found."""
-        found = 0
-        for opened in self.store.all_opened():
-            head = self.store.head(opened.id)
-            if head is None:
-                if self._now() - opened.since > self._timing.orphan:
-                    self.store.close(opened)
-            elif head.final:
-                self._finish(head)
-                found += 1
-            elif head.due + self._timing.grace < self._now():
-                found += self._wake(head)
+        """Send for every workflow whose `due` is past, end what was not ended; answers how many were found.
+
+        Bounded in time, and fair: where one sweep does not get through, the next begins elsewhere. A row that can't
+        be handled is logged and does not stand in the way of the others.
+        """
+        began, found = self._now(), 0
+        for opened in self.store.all_opened(_start(began)):
+            if self._now() - began > self._timing.sweep:
+                telemetry.event("sweep", "outOfTime", found=found, level=logging.WARNING)
+                break
+            try:
+                found += self._look_after(opened)
+            except Retryable as error:
+                telemetry.event("sweep", "later", target=opened.id, level=logging.WARNING, why=error.detail)
+            except Exception:
+                logging.getLogger(telemetry.LOGGER).exception("Workflow %s can't be looked after.", opened.id)
         return found
 
-    def poisoned(self, id: str) -> None:
-        """A message of this workflow failed again and again: add a strike, and go on all the same.
+    def poisoned(self, id: str, turn: int) -> None:
+        """A message failed again and again: add a strike, and go on all the same, in the next turn.
 
-        Strikes turn a workflow round; as many again while it is taking back end it, with what is left named.
+        Strikes turn a workflow round; as many again while it is taking back end it, with what is left named. A
+        message that is stale, or delivered twice, or whose workflow somebody works on, is no strike.
         """
         for head in self._reading(id):
-            if head.final:
+            now, pause = self._now(), self._timing.after_strike
+            if head.final or head.turn != turn or head.held(now, self._timing.grace):
                 return
-            struck = replace(head, strikes=head.strikes + 1, updated_at=self._now())
-            if struck.strikes == self._timing.strikes:
-                struck = struck.turned_round(self._now(), BROKEN)
+            pause = max(pause, _rest(head, now))
+            struck = head.struck(now, self._timing.strikes, BROKEN)
             try:
-                written = self.store.put(struck)
+                written = self.store.put(struck.released(now, pause, "Stopped by a fault of this app."))
             except Stale:
                 continue
-            self._hint(written, timedelta(seconds=30))
+            self._hint(written, pause)
             return
+
+    def outcomes(self, head: Head) -> dict[str, Json]:
+        """What the steps of the workflow made, by `environment/name`."""
+        return self._places.outcomes(head)
 
     # ---- inside
     def _first(self, asked: Acceptance, now: datetime) -> Head:
@@ -205,6 +222,12 @@ class Engine:
             due=now,
         )
 
+    def _kind(self, head: Head) -> Kind:
+        kind = self._kinds.get(head.kind)
+        if kind is None:
+            raise Unavailable(f"This version of the app knows no {head.kind}. Try again later.", retry_after=300)
+        return kind
+
     def _reading(self, id: str, times: int = 10) -> Iterator[Head]:
         """The head, read anew each time around, for as long as somebody else keeps writing it."""
         for _ in range(times):
@@ -217,7 +240,23 @@ class Engine:
         return Unavailable(f"Request {id} is being written by others. Try again in a moment.", retry_after=1)
 
     def _hint(self, head: Head, delay: timedelta) -> None:
-        self._messages.send({"id": head.id, "turn": head.turn, "correlationId": head.correlation_id}, delay)
+        """Say that there is something to do. What it is stands in the head: if the queue is away, the sweep sends."""
+        try:
+            self._messages.send({"id": head.id, "turn": head.turn, "correlationId": head.correlation_id}, delay)
+        except Retryable as error:
+            telemetry.event("workflow", "hintLost", target=head.id, turn=head.turn, why=error.detail)
+
+    def _look_after(self, opened: Opened) -> bool:
+        """Whether there was something to do about this row of `open`."""
+        head = self.store.head(opened.id)
+        if head is None:
+            if self._abandoned(opened):
+                self.store.close(opened)
+            return False
+        if head.final:
+            self._finish(head)
+            return True
+        return head.due + self._timing.grace < self._now() and self._wake(head)
 
     def _wake(self, head: Head) -> bool:
         """The message was lost, or its worker died: send the same turn again, and give it time to arrive."""
@@ -228,9 +267,17 @@ class Engine:
         self._hint(woken, AT_ONCE)
         return True
 
-    def _work(self, head: Head, rows: dict[str, StepRow]) -> None:
-        kind = self._kinds[head.kind]
-        runner = Runner(self.store, kind, head, rows, self._now, self._timing, self._outside.changed)
+    def _claim(self, head: Head, now: datetime) -> Head | None:
+        """A lease that ran out instead of being given back: a worker died at this workflow, which is a strike."""
+        if head.owner:
+            head = head.struck(now, self._timing.strikes, BROKEN)
+        try:
+            return self.store.put(head.claimed(str(uuid.uuid4()), now, self._timing.lease, self._timing.grace))
+        except Stale:
+            return None
+
+    def _work(self, head: Head, rows: dict[str, StepRow], began: datetime) -> None:
+        runner = Runner(self._tools, self._kinds.get(head.kind), head, rows, began)
         try:
             delay = runner.run()
         except LeaseLost:
@@ -252,43 +299,26 @@ class Engine:
         final = self.store.head(head.id) if opened else None
         if opened is None or final is None or not final.final:
             return
-        self._give_back(final)
+        if opened.generation > final.generation:  # a retry that is about to begin, unless it died
+            if self._abandoned(opened):
+                self.store.close(opened)
+            return
+        following = self._places.give_back(final)
+        if following is not None and not following.final:
+            self._hint(following, AT_ONCE)
         self._outside.ended(final)
         self.store.close(opened)
 
-    def _give_back(self, head: Head) -> None:
-        """The project goes to the next in order; what was made for it is registered."""
-        for _ in range(10):
-            project = self.store.project(head.project)
-            if head.id not in project.order:
-                return
-            order = tuple(id for id in project.order if id != head.id)
-            try:
-                self.store.put_project(replace(self._registered(head, project), order=order))
-            except Stale:
-                continue
-            following = self.store.head(order[0]) if order else None
-            if following is not None and not following.final:
-                self._hint(following, AT_ONCE)
-            return
-        raise self._busy(head.id)
+    def _abandoned(self, opened: Opened) -> bool:
+        return self._now() - opened.since > self._timing.orphan
 
-    def _registered(self, head: Head, project: Project) -> Project:
-        if head.status not in (Status.SUCCEEDED, Status.SUCCEEDED_WITH_WARNINGS):
-            return project
-        kind = self._kinds[head.kind]
-        environments = kind.register(head, project, self.outcomes(head))
-        return replace(project, environments=environments, client=project.client or head.client)
 
-    def outcomes(self, head: Head) -> dict[str, Json]:
-        """What the steps of the workflow made, by `environment/name`."""
-        _, rows = self.store.journal(head.id)
-        plan = self._kinds[head.kind].plan(head, self.store.body(head.id) or {})
-        keys = {step_key(head.generation, index, step): step_path(step) for index, step in enumerate(plan)}
-        return {keys[key]: row.outcome for key, row in rows.items() if key in keys}
+def _rest(head: Head, now: datetime) -> timedelta:
+    """How long nothing may wake the workflow, because a service said so."""
+    return max(AT_ONCE, head.rests_until - now) if head.rests_until else AT_ONCE
 
-    def _claim(self, head: Head, now: datetime) -> Head | None:
-        try:
-            return self.store.put(head.claimed(str(uuid.uuid4()), now, self._timing.lease, self._timing.grace))
-        except Stale:
-            return None
+
+def _start(now: datetime) -> str:
+    """Where a sweep begins among ids: each minute far from where the minutes before began (Fibonacci hashing)."""
+    minute = int(now.timestamp()) // 60
+    return f"{minute * 2654435769 % 2**32:08x}"

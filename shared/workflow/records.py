@@ -35,6 +35,7 @@ class Head:
 
     `due` is when somebody should look at it if nobody did; `lease_until` with `owner` is who works on it and how long.
     `generation` counts the retries after a failure: step rows of an earlier one are history.
+    `strikes` counts invocations in this direction that broke or died, since the last that ended in order.
     """
 
     id: str
@@ -58,6 +59,8 @@ class Head:
     cancel_requested: bool = False
     owner: str = ""
     lease_until: datetime | None = None
+    rests_until: datetime | None = None
+    """A service said that it must not be asked before; nothing wakes the workflow until then."""
     strikes: int = 0
     error: Json | None = None
     etag: str = field(default="", compare=False)
@@ -75,39 +78,51 @@ class Head:
         """`owner` works on it now."""
         until = now + lease
         status = Status.CLEANING_UP if self.undo else Status.RUNNING
-        return replace(self, owner=owner, lease_until=until, due=until + grace, status=status, why="", updated_at=now)
-
-    def released(self, now: datetime, delay: timedelta, why: str) -> Head:
-        """Put down for `delay`; the next invocation is the next turn."""
-        status = Status.CLEANING_UP if self.undo else Status.WAITING
         return replace(
             self,
-            owner="",
-            lease_until=None,
-            turn=self.turn + 1,
-            due=now + delay,
+            owner=owner,
+            lease_until=until,
+            rests_until=None,
+            due=until + grace,
             status=status,
-            why=why,
+            why="",
             updated_at=now,
         )
 
+    def released(self, now: datetime, delay: timedelta, why: str, *, rests: bool = False) -> Head:
+        """Put down for `delay`; the next invocation is the next turn. `rests`: nothing may wake it before."""
+        return replace(self.put_down(now, delay, why), turn=self.turn + 1, rests_until=now + delay if rests else None)
+
+    def put_down(self, now: datetime, delay: timedelta, why: str) -> Head:
+        """Nobody works on it any more; the same message may go on with it."""
+        status = Status.CLEANING_UP if self.undo else Status.WAITING
+        return replace(self, owner="", lease_until=None, due=now + delay, status=status, why=why, updated_at=now)
+
+    def struck(self, now: datetime, limit: int, error: Json) -> Head:
+        """An invocation broke or died; the last strike that it can take turns it round."""
+        if self.strikes + 1 >= limit and not self.undo:
+            return self.turned_round(now, error)
+        return replace(self, strikes=self.strikes + 1)
+
     def turned_round(self, now: datetime, error: Json) -> Head:
         """From now on what was made is taken back; the first error is the one that is told."""
-        return replace(self, undo=True, error=self.error or error, updated_at=now)
+        return replace(self, undo=True, strikes=0, error=self.error or error, status=Status.CLEANING_UP, updated_at=now)
 
     def ended(self, now: datetime, status: Status) -> Head:
         """Final."""
         return replace(self, owner="", lease_until=None, status=status, why="", updated_at=now)
 
-    def restarted(self, now: datetime) -> Head:
-        """After a failure, from the beginning."""
+    def restarted(self, now: datetime, plan_version: int) -> Head:
+        """After a failure, from the beginning, by the current plan."""
         return replace(
             self,
             status=Status.ACCEPTED,
+            plan_version=plan_version,
             turn=self.turn + 1,
             generation=self.generation + 1,
             undo=False,
             cancel_requested=False,
+            rests_until=None,
             strikes=0,
             error=None,
             due=now,
@@ -147,6 +162,8 @@ class StepRow:
     seen: Json = field(default_factory=dict)
     outcome: Json = field(default_factory=dict)
     detail: str = ""
+    undo_attempts: int = 0
+    """How often taking back was announced: from then on it may have had its effect."""
     taken_back: bool = False
     """The undo is through with it."""
     cleanup: tuple[Json, ...] = ()
@@ -159,11 +176,11 @@ class StepRow:
 
     @property
     def to_undo(self) -> bool:
-        """It may have changed something outside that nobody has taken back."""
-        return self.attempts > 0 and not self.taken_back
+        """It may have changed something outside that nobody has taken back; an act that was refused has not."""
+        return self.attempts > 0 and (self.open or self.ended) and not self.taken_back
 
     def announced(self, now: datetime, seen: Json) -> StepRow:
-        """An act begins now."""
+        """An act begins now. What was there before is kept from the first act that may have had an effect."""
         return replace(
             self,
             status=StepStatus.RUNNING,
@@ -171,12 +188,16 @@ class StepRow:
             attempts=self.attempts + 1,
             attempted_at=now,
             started_at=self.started_at or now,
-            seen=self.seen or seen,
+            seen=self.seen if self.open else seen,
         )
 
     def without_effect(self, before: StepRow) -> StepRow:
         """The act that was announced was refused or never sent: what is unknown is what was unknown `before`."""
-        return replace(self, open=before.open, attempted_at=before.attempted_at, attempts=max(1, before.attempts))
+        return replace(self, open=before.open, attempted_at=before.attempted_at, seen=before.seen)
+
+    def taking_back(self) -> StepRow:
+        """An act of the undo begins now."""
+        return replace(self, undo_attempts=self.undo_attempts + 1)
 
     def waiting(self, now: datetime, why: str, outcome: Json | None) -> StepRow:
         """Nothing to do for now."""

@@ -4,40 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from shared.errors import Rejected, Retryable, Unavailable
+from shared.errors import Retryable
 from shared.times import Now
+from shared.workflow.attempts import Attempts, Changes
+from shared.workflow.hold import Hold, LeaseLost, PutDown, TurnedRound
+from shared.workflow.places import Places
 from shared.workflow.records import Head, Json, Project, Status, StepRow
-from shared.workflow.steps import Act, Change, Done, Fail, Kind, Step, Undone, Verdict, Wait, Work, step_key, step_path
-from shared.workflow.store import Stale, Store
+from shared.workflow.steps import Change, Kind, Step, Work, path_of, step_key, step_path
+from shared.workflow.store import Store
 from shared.workflow.timing import Timing
 
-PUT_ATTEMPTS = 10
+Plan = Sequence[tuple[str, Step]]
+
+SHORTEST_REST = 1.0
+"""Seconds: no service is asked again at once, whatever it says."""
+LEFT = "Taking it back failed again and again. Look at what is there, and remove it by hand."
+NO_BODY: Json = {
+    "code": "internal",
+    "message": "The request as it was accepted was removed from the container requests, so it can't be carried out. "
+    "Send it again under a new key.",
+    "step": "",
+    "requestId": "",
+}
 
 
-@dataclass
-class PutDown(Exception):
-    """The invocation ends here and the next turn goes on after `delay`."""
-
-    delay: timedelta
-    why: str
-
-
-class LeaseLost(Exception):
-    """Somebody else has the workflow now: write nothing, send nothing."""
-
-
-class TurnedRound(Exception):
-    """The workflow is to be taken back: begin nothing more in the forward direction."""
-
-
-def next_forward(plan: Sequence[tuple[str, Step]], rows: dict[str, StepRow]) -> tuple[str, Step] | None:
+def next_forward(plan: Plan, rows: dict[str, StepRow]) -> tuple[str, Step] | None:
     """The first step that has not ended."""
     return next(((key, step) for key, step in plan if key not in rows or not rows[key].ended), None)
 
 
-def next_undo(plan: Sequence[tuple[str, Step]], rows: dict[str, StepRow]) -> tuple[str, Step] | None:
+def next_undo(plan: Plan, rows: dict[str, StepRow]) -> tuple[str, Step] | None:
     """The newest step that may have left something behind."""
     return next(((key, step) for key, step in reversed(plan) if key in rows and rows[key].to_undo), None)
 
@@ -51,29 +49,33 @@ def final_status(head: Head, rows: dict[str, StepRow]) -> Status:
     return Status.SUCCEEDED_WITH_WARNINGS if warned else Status.SUCCEEDED
 
 
-class Runner:
-    """Runs a claimed head. `head` is what stands in the table; every write to it goes through here."""
+@dataclass(frozen=True)
+class Tools:
+    """What every invocation uses."""
 
-    def __init__(  # noqa: PLR0917 - the engine names each of them
-        self,
-        store: Store,
-        kind: Kind,
-        head: Head,
-        rows: dict[str, StepRow],
-        now: Now,
-        timing: Timing,
-        audit: Callable[[Head, str, Change], None],
-    ) -> None:
-        self._store = store
+    store: Store
+    places: Places
+    now: Now
+    timing: Timing
+    audit: Callable[[Head, str, Change], None]
+
+
+class Runner:
+    """Runs a claimed head; `head` is what stands in the table afterwards. `began`: the moment of the claim."""
+
+    def __init__(self, tools: Tools, kind: Kind | None, head: Head, rows: dict[str, StepRow], began: datetime) -> None:
+        self._tools = tools
         self._kind = kind
-        self.head = head
-        self._rows = rows
-        self._now = now
-        self._timing = timing
-        self._audit = audit
-        self._stop_at = head.updated_at + timing.budget
-        self._plan: list[tuple[str, Step]] = []
+        self._hold = Hold(tools.store, head, rows)
+        self._stop_at = began + tools.timing.budget
+        self._plan: Plan = []
         self._project = Project(head.project)
+        self._attempts = Attempts(self._hold, tools.now, self._pace, self._audit)
+
+    @property
+    def head(self) -> Head:
+        """The head as it was written last."""
+        return self._hold.head
 
     def run(self) -> timedelta | None:
         """Work until nothing is left (None: the head is final) or the workflow is put down (for how long).
@@ -86,199 +88,122 @@ class Runner:
         except PutDown as pause:
             return self._release(pause)
         except Retryable as error:
-            return self._release(PutDown(timedelta(seconds=error.retry_after), error.detail))
+            delay = timedelta(seconds=max(SHORTEST_REST, error.retry_after))
+            return self._release(PutDown(delay, error.detail), rests=True)
         except LeaseLost:
             raise
         except Exception:
-            self._write(lambda head: replace(head, owner="", lease_until=None, due=self._now() + self._timing.parked))
+            parked, why = self._tools.timing.parked, "Stopped by a fault of this app; it will be tried again."
+            self._hold.write(lambda head: head.put_down(self._tools.now(), parked, why))
             raise
         return None
 
     # ---- the work
     def _work(self) -> None:
-        if self.head.plan_version not in self._kind.versions:
-            why = f"Waits for a version of the app that knows plan version {self.head.plan_version}."
-            raise PutDown(self._timing.parked, why)
-        self._project = self._take_place()
-        self._plan = self._planned()
-        while True:
-            chosen = self._choose()
-            if chosen is None:
-                if self._ended():
-                    return
-                continue
-            try:
-                self._one_step(*chosen)
-            except TurnedRound:
-                continue
+        """What was turned round before it began anything needs no place and no plan to end. An undo that keeps
+        breaking by our own fault ends too, and names what it could not look after.
+        """
+        if self.head.undo and (not self._hold.rows or self.head.strikes >= self._tools.timing.strikes):
+            self._leave_everything()
+            self._end()
+            return
+        kind = self._known_kind()
+        self._project = self._turn_in_project()
+        self._plan = self._planned(kind)
+        while not self.head.final:
+            self._next()
 
-    def _take_place(self) -> Project:
-        """One workflow of a project at a time, in the order in which they came."""
-        for _ in range(PUT_ATTEMPTS):
-            project = self._store.project(self.head.project)
-            if self.head.id not in project.order:
-                try:
-                    project = self._store.put_project(replace(project, order=(*project.order, self.head.id)))
-                except Stale:
-                    continue
-            if project.order[0] != self.head.id:
-                why = f"Waits for request {project.order[0]}, which works on the same project."
-                raise PutDown(self._timing.turn_after_project, why)
-            return project
-        raise Unavailable("The project is being written by others.", retry_after=1)
+    def _next(self) -> None:
+        choose = next_undo if self.head.undo else next_forward
+        chosen = choose(self._plan, self._hold.rows)
+        if chosen is None:
+            self._end()
+            return
+        self._pace()
+        try:
+            self._one_step(*chosen)
+        except TurnedRound:
+            return
 
-    def _planned(self) -> list[tuple[str, Step]]:
-        body = self._store.body(self.head.id)
+    def _known_kind(self) -> Kind:
+        """A deployment may happen in the middle: what this version can't run waits for one that can, visibly."""
+        version = self.head.plan_version
+        if self._kind is None or version not in self._kind.versions:
+            why = f"Waits for a version of the app that knows version {version} of the plan for {self.head.kind}."
+            raise PutDown(self._tools.timing.parked, why)
+        return self._kind
+
+    def _turn_in_project(self) -> Project:
+        project = self._tools.places.take(self.head)
+        if project.order[0] != self.head.id:
+            why = f"Waits for request {project.order[0]}, which works on the same project."
+            raise PutDown(self._tools.timing.turn_after_project, why)
+        return project
+
+    def _planned(self, kind: Kind) -> Plan:
+        body = self._tools.store.body(self.head)
         if body is None:
-            raise Unavailable("The request as it was accepted can't be read yet.", retry_after=30)
-        if not self._rows and not self.head.undo:
-            refusal = self._kind.refusal(self.head, self._project, body)
+            self._without_body()
+            return []
+        if not self._hold.rows and not self.head.undo:
+            refusal = kind.refusal(self.head, self._project, body)
             if refusal:
                 self._turn_round(refusal.error(""))
-        steps = self._kind.plan(self.head, body)
+        steps = kind.plan(self.head, body)
         return [(step_key(self.head.generation, index, step), step) for index, step in enumerate(steps)]
 
-    def _choose(self) -> tuple[str, Step] | None:
-        if not self.head.undo:
-            return next_forward(self._plan, self._rows)
-        self._give_up_after_strikes()
-        return next_undo(self._plan, self._rows)
-
     def _one_step(self, key: str, step: Step) -> None:
-        self._pace()
-        row = self._rows.get(key, StepRow(key))
+        row = self._hold.row(key)
         if self.head.undo:
-            self._undo(step, row)
-        elif "error" in row.outcome:
+            self._attempts.back(step, row, self._work_for)
+        elif "error" in row.outcome:  # written before a crash, and not yet in the head
             self._turn_round(row.outcome["error"])
-        else:
-            self._forward(step, row)
+        elif failure := self._attempts.forward(step, row, self._work_for):
+            self._turn_round(failure.error(step_path(step)))
 
-    def _ended(self) -> bool:
-        """No step is left: make the head final; False if it was turned round in that very moment."""
+    def _end(self) -> None:
+        """No step is left: make the head final, unless it was turned round in that very moment."""
         undo = self.head.undo
-        status = final_status(self.head, self._rows)
-        self._write(lambda head: head.ended(self._now(), status) if head.undo == undo else head)
-        return self.head.final
+        status = final_status(self.head, self._hold.rows)
+        self._hold.write(lambda head: head.ended(self._tools.now(), status) if head.undo == undo else head)
 
-    # ---- one step forward
-    def _forward(self, step: Step, row: StepRow) -> None:
-        work = self._tools(row)
-        announced = row
-        try:
-            seen = step.look(work, row)
-            verdict = step.decide(row, seen, self._now())
-            if isinstance(verdict, Act):
-                announced = self._save(row.announced(self._now(), seen))
-                self._check_direction(announced, row)
-                verdict = step.act(work, announced, seen)
-        except Rejected as error:
-            announced = announced.without_effect(row) if announced is not row else row
-            verdict = step.refused(row, error, self._now())
-        except Retryable as error:
-            if announced is not row and not getattr(error, "effect_unknown", False):
-                self._save(announced.without_effect(row))
-            raise
-        self._take(step, announced, verdict)
+    # ---- giving up
+    def _without_body(self) -> None:
+        """Blobs are consistent: one that is missing was removed. It may be restored; but not for ever."""
+        if self.head.strikes + 1 < self._tools.timing.strikes:
+            raise PutDown(
+                self._tools.timing.parked, "Its request is missing in storage: restore the blob.", strike=True
+            )
+        self._leave_everything()
+        self._turn_round(NO_BODY)
 
-    def _check_direction(self, announced: StepRow, before: StepRow) -> None:
-        """Nothing is begun after the turn to undo, or after somebody else took over."""
-        head = self._store.head(self.head.id)
-        if head is None or head.owner != self.head.owner:
-            raise LeaseLost
-        self.head = head
-        if head.undo:
-            self._save(announced.without_effect(before))
-            raise TurnedRound
+    def _leave_everything(self) -> None:
+        for row in list(self._hold.rows.values()):
+            if row.to_undo:
+                left = {"what": path_of(row.key), "status": "failed", "remedy": LEFT}
+                self._hold.save(row.undone(self._tools.now(), (left,)))
 
-    def _take(self, step: Step, row: StepRow, verdict: Verdict) -> None:
-        now = self._now()
-        match verdict:
-            case Done(outcome, status, detail):
-                self._save(row.done(now, status, outcome, detail))
-            case Wait(seconds, why, outcome):
-                self._save(row.waiting(now, why, outcome))
-                raise PutDown(timedelta(seconds=seconds), why)
-            case Fail():
-                error = verdict.error(step_path(step))
-                self._save(row.failed(now, error, verdict.outcome, verdict.cleanup))
-                self._turn_round(error)
-            case Act():
-                raise TypeError(f"{step_path(step)}: an act can't be answered by another one")
+    # ---- time, tools, head
+    def _work_for(self, changes: Changes) -> Work:
+        ended = {path_of(key): row.outcome for key, row in self._hold.rows.items()}
+        return Work(self.head, self._project, ended, self._pace, changes, self._tools.now)
 
-    # ---- one step back
-    def _undo(self, step: Step, row: StepRow) -> None:
-        work = self._tools(row)
-        try:
-            seen = step.look_undo(work, row)
-            verdict = step.decide_undo(row, seen, self._now())
-            if isinstance(verdict, Act):
-                verdict = step.act_undo(work, row, seen)
-        except Rejected as error:
-            verdict = step.refused_undo(row, error, self._now())
-        match verdict:
-            case Undone(cleanup):
-                self._save(row.undone(self._now(), cleanup))
-            case Wait(seconds, why):
-                raise PutDown(timedelta(seconds=seconds), why)
-            case Act():
-                raise TypeError(f"{step_path(step)}: an act can't be answered by another one")
-
-    def _give_up_after_strikes(self) -> None:
-        """An undo that keeps failing by our own fault ends too, and names what it could not look after."""
-        if self.head.strikes < 2 * self._timing.strikes:
-            return
-        for key, step in self._plan:
-            row = self._rows.get(key)
-            if row is not None and row.to_undo:
-                remedy = "The undo failed again and again. Look at what is there, and remove it by hand."
-                left = {"what": step_path(step), "status": "failed", "remedy": remedy}
-                self._save(row.undone(self._now(), (left,)))
-
-    # ---- time, lease, rows, head
-    def _tools(self, row: StepRow) -> Work:
-        ended = {step_path(other): self._rows[key].outcome for key, other in self._plan if key in self._rows}
-
-        def changed(change: Change) -> None:
-            self._audit(self.head, f"{row.key}-{row.attempts}", change)
-
-        return Work(self.head, self._project, ended, self._pace, changed, self._now)
+    def _audit(self, act: str, change: Change) -> None:
+        self._tools.audit(self.head, act, change)
 
     def _pace(self) -> None:
-        if self._now() >= self._stop_at:
+        if self._tools.now() >= self._stop_at:
             raise PutDown(timedelta(0), "Goes on at once, in a new invocation.")
 
-    def _save(self, row: StepRow) -> StepRow:
-        known = self._rows.get(row.key)
-        if known == row:
-            return row
-        try:
-            self._rows[row.key] = self._store.put_step(self.head.id, row)
-        except Stale:
-            raise LeaseLost from None
-        return self._rows[row.key]
-
     def _turn_round(self, error: Json) -> None:
-        self._write(lambda head: head.turned_round(self._now(), error))
+        self._hold.write(lambda head: head.turned_round(self._tools.now(), error))
 
-    def _release(self, pause: PutDown) -> timedelta:
-        self._write(lambda head: head.released(self._now(), pause.delay, pause.why))
+    def _release(self, pause: PutDown, *, rests: bool = False) -> timedelta:
+        strikes = self.head.strikes + 1 if pause.strike else 0
+
+        def change(head: Head) -> Head:
+            released = head.released(self._tools.now(), pause.delay, pause.why, rests=rests)
+            return replace(released, strikes=strikes)
+
+        self._hold.write(change)
         return pause.delay
-
-    def _write(self, change: Callable[[Head], Head]) -> None:
-        """Write the head; where a cancel or a strike came in between, again on top of that, if it is still ours."""
-        owner = self.head.owner
-        for _ in range(PUT_ATTEMPTS):
-            try:
-                self.head = self._store.put(change(self.head))
-            except Stale:
-                self.head = self._read_again(owner)
-            else:
-                return
-        raise LeaseLost
-
-    def _read_again(self, owner: str) -> Head:
-        head = self._store.head(self.head.id)
-        if head is None or head.owner != owner:
-            raise LeaseLost
-        return head

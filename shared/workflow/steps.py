@@ -85,7 +85,8 @@ class Work:
     pace: Callable[[], None]
     """To be called before each call to a service: ends the invocation (by an exception) when its time is over."""
     changed: Callable[[Change], None]
-    """To be called for each change made outside."""
+    """To be called at once for each change made outside, and for each whose answer was lost (`unknown`). An act that
+    reported none before it was throttled, refused or ended by `pace` is taken to have changed nothing."""
     now: Callable[[], datetime]
 
 
@@ -149,5 +150,11 @@ def step_path(step: Step) -> str:
 
 
 def step_key(generation: int, index: int, step: Step) -> str:
-    """Row key of a step: sorts in the order of the plan."""
+    """Row key of a step: sorts in the order of the plan. The step's name holds no `-`; an environment's may."""
     return f"step-{generation:03}-{index:03}-{step.environment}-{step.name}"
+
+
+def path_of(key: str) -> str:
+    """What `step_path` says of the step of this row, without its plan."""
+    environment, _, name = key.split("-", 3)[3].rpartition("-")
+    return f"{environment}/{name}"

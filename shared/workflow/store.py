@@ -7,27 +7,39 @@ Partition of `workflows`: the workflow's id, with the row `head` and a row for e
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Protocol
-from urllib.parse import quote
+from datetime import datetime
+from itertools import islice
+from typing import Protocol
 
-from shared.storage.tables import Entity, Stale, Table, cut
-from shared.workflow.records import Head, Json, Project, Status, StepRow, StepStatus
+from shared.storage.tables import Stale, Table
+from shared.workflow.records import Head, Json, Project, StepRow
+from shared.workflow.rows import (
+    head_of,
+    head_values,
+    moment,
+    project_key,
+    project_of,
+    project_values,
+    step_of,
+    step_values,
+    text,
+)
 
-__all__ = ["Bodies", "Opened", "Stale", "Store", "Tables"]
+__all__ = ["Bodies", "Opened", "Stale", "Store", "Tables", "project_key"]
 
 HEAD = "head"
 OPEN = "open"
 LIST = "list"
+PROJECT = "project"
 FAR_FUTURE = 10**14  # milliseconds; later than any workflow
 
 
 class Bodies(Protocol):
     """Requests as they were accepted."""
 
-    def put(self, name: str, body: bytes) -> None:
+    def put(self, name: str, content: bytes) -> None:
         """Write, over what is there."""
 
     def get(self, name: str) -> bytes | None:
@@ -36,10 +48,11 @@ class Bodies(Protocol):
 
 @dataclass(frozen=True)
 class Opened:
-    """A row in `open`: this workflow may have work left. `etag` says which acceptance wrote it."""
+    """A row in `open`: this workflow may have work left, in this generation. `etag` says who wrote it last."""
 
     id: str
     since: datetime
+    generation: int
     etag: str
 
 
@@ -65,60 +78,67 @@ class Store:
     def head(self, id: str) -> Head | None:
         """The head as it is now."""
         found = self._workflows.get(id, HEAD)
-        return _head(*found) if found else None
+        return head_of(*found) if found else None
 
     def journal(self, id: str) -> tuple[Head | None, dict[str, StepRow]]:
-        """Head and step rows of the present generation, in one read."""
+        """Head and step rows of the present generation, in one read.
+
+        Rows come in the order of their keys, the head first: so whoever finds it free has all that was written
+        before it was set free.
+        """
         entities = {entity["RowKey"]: (entity, etag) for entity, etag in self._workflows.partition(id)}
         if HEAD not in entities:
             return None, {}
-        head = _head(*entities.pop(HEAD))
+        head = head_of(*entities.pop(HEAD))
         mine = f"step-{head.generation:03}-"
-        return head, {key: _step(*found) for key, found in entities.items() if key.startswith(mine)}
+        return head, {key: step_of(*found) for key, found in entities.items() if key.startswith(mine)}
 
     def insert(self, head: Head) -> bool:
         """A new head; False if the workflow exists already."""
         try:
-            self._workflows.insert(head.id, HEAD, _head_values(head))
+            _insert(self._workflows, head.id, HEAD, head_values(head))
         except Stale:
             return False
         return True
 
     def put(self, head: Head) -> Head:
         """Write the head if nobody wrote since it was read."""
-        return replace(head, etag=self._workflows.replace(head.id, HEAD, _head_values(head), head.etag))
+        return replace(head, etag=_replace(self._workflows, head.id, HEAD, head_values(head), head.etag))
 
     def put_step(self, id: str, row: StepRow) -> StepRow:
         """Write the step's row, a new one or one that nobody wrote since it was read."""
-        values = _step_values(row)
+        values = step_values(row)
         if row.etag:
-            return replace(row, etag=self._workflows.replace(id, row.key, values, row.etag))
-        return replace(row, etag=self._workflows.insert(id, row.key, values))
+            return replace(row, etag=_replace(self._workflows, id, row.key, values, row.etag))
+        return replace(row, etag=_insert(self._workflows, id, row.key, values))
 
     # ---- the request as it was accepted
-    def put_body(self, id: str, body: Json) -> None:
-        """Keep the request."""
-        self._bodies.put(id, json.dumps(body, ensure_ascii=False, sort_keys=True).encode())
+    def put_body(self, id: str, body_hash: str, body: Json) -> None:
+        """Keep the request. Two that came under one id at the same moment are two blobs: the head says which counts."""
+        self._bodies.put(f"{id}/{body_hash}", json.dumps(body, sort_keys=True).encode())
 
-    def body(self, id: str) -> Json | None:
-        """The request, or None if it is not there."""
-        found = self._bodies.get(id)
+    def body(self, head: Head) -> Json | None:
+        """The request that the head was made for, or None if somebody removed it."""
+        found = self._bodies.get(f"{head.id}/{head.body_hash}")
         return json.loads(found) if found is not None else None
 
     # ---- which have work left
-    def open(self, id: str, now: datetime) -> None:
+    def open(self, id: str, now: datetime, generation: int = 1) -> None:
         """Say that the workflow may have work left; a repeat renews the row."""
-        self._open.replace(OPEN, id, {"since": _text(now)})
+        self._open.replace(OPEN, id, {"since": text(now), "generation": generation})
 
     def opened(self, id: str) -> Opened | None:
         """The row of one workflow."""
         found = self._open.get(OPEN, id)
-        return _opened(*found) if found else None
+        return _opened(found[0]["RowKey"], *found) if found else None
 
-    def all_opened(self) -> Iterator[Opened]:
-        """All rows."""
-        for entity, etag in self._open.partition(OPEN):
-            yield _opened(entity, etag)
+    def all_opened(self, start: str = "") -> Iterator[Opened]:
+        """All rows, from the key `start` on and around."""
+        for entity, etag in self._open.partition(OPEN, after=start):
+            yield _opened(entity["RowKey"], entity, etag)
+        if start:
+            for entity, etag in self._open.partition(OPEN, below=start):
+                yield _opened(entity["RowKey"], entity, etag)
 
     def close(self, opened: Opened) -> None:
         """Nothing is left of it, unless it was opened again since the row was read."""
@@ -130,30 +150,15 @@ class Store:
     # ---- projects
     def project(self, name: str) -> Project:
         """The project's row; one that nobody asked for yet is empty."""
-        found = self._projects.get(project_key(name), "project")
-        if found is None:
-            return Project(name)
-        entity, etag = found
-        return Project(
-            name=entity["name"],
-            client=entity["client"],
-            order=tuple(json.loads(entity["order"])),
-            environments=json.loads(entity["environments"]),
-            etag=etag,
-        )
+        found = self._projects.get(project_key(name), PROJECT)
+        return project_of(*found) if found else Project(name)
 
     def put_project(self, project: Project) -> Project:
         """Write it if nobody wrote since it was read."""
-        values = {
-            "name": project.name,
-            "client": project.client,
-            "order": json.dumps(project.order),
-            "environments": json.dumps(project.environments),
-        }
-        key = project_key(project.name)
+        key, values = project_key(project.name), project_values(project)
         if project.etag:
-            return replace(project, etag=self._projects.replace(key, "project", values, project.etag))
-        return replace(project, etag=self._projects.insert(key, "project", values))
+            return replace(project, etag=_replace(self._projects, key, PROJECT, values, project.etag))
+        return replace(project, etag=_insert(self._projects, key, PROJECT, values))
 
     # ---- lists
     def enlist(self, head: Head) -> None:
@@ -164,123 +169,39 @@ class Store:
             self._workflows.replace(partition, row, {"workflow": head.id})
 
     def listed(self, project: str = "", after: str = "", top: int = 50) -> list[tuple[str, str]]:
-        """Up to `top` workflows, the newest first: their place in the list, to go on after, and their id."""
+        """Up to `top` workflows, the newest first: their place in the list, to go on after, and their id.
+
+        One whose acceptance was never answered may have no head.
+        """
         partition = f"{LIST}-{project_key(project)}" if project else LIST
         rows = self._workflows.partition(partition, after=after, top=top)
-        return [(entity["RowKey"], entity["workflow"]) for entity, _ in _first(rows, top)]
+        return [(entity["RowKey"], entity["workflow"]) for entity, _ in islice(rows, top)]
 
 
-def project_key(name: str) -> str:
-    """Names that differ in case only are one project; characters that a table refuses in a key are escaped."""
-    return quote(name.casefold(), safe="").replace("%", "=")
+def _opened(id: str, entity: Json, etag: str) -> Opened:
+    return Opened(id, moment(entity["since"]), entity["generation"], etag)
 
 
-def _first(rows: Iterator[tuple[Entity, str]], top: int) -> Iterator[tuple[Entity, str]]:
-    for _, row in zip(range(top), rows, strict=False):
-        yield row
+def _insert(table: Table, partition: str, row: str, values: Json) -> str:
+    try:
+        return table.insert(partition, row, values)
+    except Stale:
+        return _ours(table, partition, row, values)
 
 
-def _text(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds") if moment else ""
+def _replace(table: Table, partition: str, row: str, values: Json, etag: str) -> str:
+    try:
+        return table.replace(partition, row, values, etag)
+    except Stale:
+        return _ours(table, partition, row, values)
 
 
-def _moment(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _ours(table: Table, partition: str, row: str, values: Json) -> str:
+    """The ETag, if what stands there is what was to be written; else Stale.
 
-
-def _known(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _opened(entity: Mapping[str, Any], etag: str) -> Opened:
-    return Opened(entity["RowKey"], _known(entity["since"]), etag)
-
-
-def _cut_message(error: Json | None) -> Json | None:
-    return {**error, "message": error["message"][:4000]} if error and "message" in error else error
-
-
-def _head_values(head: Head) -> Json:
-    return {
-        "kind": head.kind,
-        "project": head.project,
-        "client": head.client,
-        "caller": json.dumps(head.caller),
-        "bodyHash": head.body_hash,
-        "planVersion": head.plan_version,
-        "correlationId": head.correlation_id,
-        "createdAt": _text(head.created_at),
-        "updatedAt": _text(head.updated_at),
-        "due": _text(head.due),
-        "status": head.status.value,
-        "why": cut(head.why),
-        "turn": head.turn,
-        "generation": head.generation,
-        "undo": head.undo,
-        "cancelRequested": head.cancel_requested,
-        "owner": head.owner,
-        "leaseUntil": _text(head.lease_until),
-        "strikes": head.strikes,
-        "error": json.dumps(_cut_message(head.error)),
-    }
-
-
-def _head(entity: Mapping[str, Any], etag: str) -> Head:
-    return Head(
-        id=entity["PartitionKey"],
-        kind=entity["kind"],
-        project=entity["project"],
-        client=entity["client"],
-        caller=json.loads(entity["caller"]),
-        body_hash=entity["bodyHash"],
-        plan_version=entity["planVersion"],
-        correlation_id=entity["correlationId"],
-        created_at=_known(entity["createdAt"]),
-        updated_at=_known(entity["updatedAt"]),
-        due=_known(entity["due"]),
-        status=Status(entity["status"]),
-        why=entity["why"],
-        turn=entity["turn"],
-        generation=entity["generation"],
-        undo=entity["undo"],
-        cancel_requested=entity["cancelRequested"],
-        owner=entity["owner"],
-        lease_until=_moment(entity["leaseUntil"]),
-        strikes=entity["strikes"],
-        error=json.loads(entity["error"]),
-        etag=etag,
-    )
-
-
-def _step_values(row: StepRow) -> Json:
-    return {
-        "status": row.status.value,
-        "attempts": row.attempts,
-        "open": row.open,
-        "attemptedAt": _text(row.attempted_at),
-        "startedAt": _text(row.started_at),
-        "endedAt": _text(row.ended_at),
-        "seen": json.dumps(row.seen),
-        "outcome": json.dumps(row.outcome),
-        "detail": cut(row.detail),
-        "takenBack": row.taken_back,
-        "cleanup": json.dumps(row.cleanup),
-    }
-
-
-def _step(entity: Mapping[str, Any], etag: str) -> StepRow:
-    return StepRow(
-        key=entity["RowKey"],
-        status=StepStatus(entity["status"]),
-        attempts=entity["attempts"],
-        open=entity["open"],
-        attempted_at=_moment(entity["attemptedAt"]),
-        started_at=_moment(entity["startedAt"]),
-        ended_at=_moment(entity["endedAt"]),
-        seen=json.loads(entity["seen"]),
-        outcome=json.loads(entity["outcome"]),
-        detail=entity["detail"],
-        taken_back=entity["takenBack"],
-        cleanup=tuple(json.loads(entity["cleanup"])),
-        etag=etag,
-    )
+    The storage SDK repeats a call whose answer was lost, and then meets its own write.
+    """
+    found = table.get(partition, row)
+    if found is None or any(found[0].get(name) != value for name, value in values.items()):
+        raise Stale(f"{row} was written by somebody else")
+    return found[1]

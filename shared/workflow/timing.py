@@ -23,5 +23,10 @@ class Timing:
     """How long the sweep gives a message that it sent before it sends another."""
     orphan: timedelta = timedelta(hours=1)
     """A row in `open` without a head for so long belongs to an acceptance that was never answered."""
-    strikes: int = 3
-    """Poisoned messages that turn a workflow round."""
+    strikes: int = 5
+    """Broken invocations in a row (poisoned messages, workers that died at it) that turn a workflow round; as many
+    again while it is taking back end it. A restart of the app kills what runs, so one or two say nothing."""
+    after_strike: timedelta = timedelta(seconds=30)
+    """How long a workflow rests after a poisoned message."""
+    sweep: timedelta = timedelta(seconds=45)
+    """How long one sweep may take: it comes each minute."""

@@ -1,0 +1,205 @@
+"""The engine with a clock, storage, a host and a world that tests hold in their hands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from shared.errors import Retryable
+from shared.workflow.engine import Acceptance, Engine
+from shared.workflow.records import Head, Json, StepRow
+from shared.workflow.steps import Change, Kind
+from shared.workflow.store import Store, Tables
+from shared.workflow.timing import Timing
+from shared.workflow.triggers import Triggers
+from tests.workflow.kind import Provision
+from tests.workflow.memory import MemoryContainer, MemoryQueue, MemoryTable, Sent, Tap, untapped
+from tests.workflow.world import World
+
+T = TypeVar("T")
+
+MINUTE = timedelta(minutes=1)
+CRASHED = timedelta(minutes=10)
+"""When the host gives back the message of an invocation that never ended."""
+FAILED = timedelta(seconds=30)
+DEQUEUES = 5
+
+
+class Crash(BaseException):
+    """The worker's process ends here."""
+
+
+class Clock:
+    """Everybody's time; workers may be told another one."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+@dataclass
+class Told:
+    """What left the engine for others."""
+
+    tap: Tap = untapped
+    changes: list[tuple[str, str, Change]] = field(default_factory=list)
+    ends: list[tuple[str, int, str]] = field(default_factory=list)
+
+    def changed(self, head: Head, act: str, change: Change) -> None:
+        with self.tap("audit record"):
+            self.changes.append((head.id, act, change))
+
+    def ended(self, head: Head) -> None:
+        with self.tap("events tell"):
+            self.ends.append((head.id, head.generation, head.status.value))
+
+
+class Harness:
+    """One deployment. `tap` wraps every call that the engine makes to storage and to the world."""
+
+    def __init__(self, tap: Tap = untapped, timing: Timing | None = None) -> None:
+        self.clock = Clock()
+        self.tap = tap
+        self.timing = timing or Timing()
+
+        def tapped(operation: str) -> AbstractContextManager[None]:
+            return self.tap(operation)  # as it is by then
+
+        self.workflows = MemoryTable("workflows", tapped)
+        self.opened = MemoryTable("open", tapped)
+        self.projects = MemoryTable("projects", tapped)
+        self.queue = MemoryQueue(self.clock, tapped, "workflow-steps")
+        self.poison: list[Sent] = []
+        self.requests = MemoryContainer("requests", tapped)
+        self.rejected = MemoryContainer("rejected", tapped)
+        self.world = World(self.clock, tapped)
+        self.world.holder = lambda id: str(self.workflows.rows[id, "head"][0]["owner"])
+        self.told = Told(tapped)
+        self.kind = Provision(self.world)
+        self.kinds: dict[str, Kind] = {"provision": self.kind}
+        self.store = Store(Tables(self.workflows, self.opened, self.projects), self.requests)
+
+    # ---- the app
+    def engine(self, offset: timedelta = timedelta(0)) -> Engine:
+        """An instance whose clock is `offset` ahead."""
+        now: Callable[[], datetime] = lambda: self.clock() + offset  # noqa: E731
+        return Engine(self.store, self.queue, self.told, self.kinds, now, self.timing)
+
+    def triggers(self, offset: timedelta = timedelta(0)) -> Triggers:
+        """The functions of an instance."""
+        return Triggers(self.engine(offset), self.queue, self.rejected)
+
+    def request(self, id: str = "w1", project: str = "FIN", principal: str = "ana") -> Acceptance:
+        """A request for the project's workspace."""
+        body = {"principal": principal, "project": project}
+        return Acceptance(id, "provision", project, "client", {"clientId": "client"}, body, principal, f"c-{id}")
+
+    # ---- what stands in storage
+    def head(self, id: str = "w1") -> Head:
+        """The head; it has to be there."""
+        found = self._untapped(lambda: self.store.head(id))
+        assert found is not None
+        return found
+
+    def rows(self, id: str = "w1") -> dict[str, StepRow]:
+        """Step rows of the present generation, by step name."""
+        _, rows = self._untapped(lambda: self.store.journal(id))
+        return {key.rsplit("-", 1)[1]: row for key, row in rows.items()}
+
+    def alive(self) -> list[tuple[str, list[str]]]:
+        """Workspaces that exist, with their members."""
+        return [(each.name, sorted(each.members)) for each in self.world.workspaces if each.alive]
+
+    def order(self, project: str = "FIN") -> tuple[str, ...]:
+        """Who stands in line for the project."""
+        return self._untapped(lambda: self.store.project(project)).order
+
+    def registered(self, project: str = "FIN") -> Json:
+        """What the registry says of the project."""
+        return self._untapped(lambda: self.store.project(project)).environments
+
+    def _untapped(self, read: Callable[[], T]) -> T:
+        tap, self.tap = self.tap, untapped
+        try:
+            return read()
+        finally:
+            self.tap = tap
+
+    # ---- the host
+    def deliver(self, message: Sent, triggers: Triggers | None = None) -> None:
+        """Run the function once for a message, as the host does: remove it, or give it back, or poison it."""
+        self.queue.sent.remove(message)
+        message.dequeued += 1
+        try:
+            (triggers or self.triggers()).go_on(message.body)
+        except Crash:
+            self._give_back(message, CRASHED)
+        except Exception:  # noqa: BLE001 - the host's own rule
+            self._give_back(message, FAILED)
+
+    def _give_back(self, message: Sent, after: timedelta) -> None:
+        if message.dequeued >= DEQUEUES:
+            self.poison.append(message)
+        else:
+            message.visible_at = self.clock() + after
+            self.queue.sent.append(message)
+
+    def deliver_all(self, limit: int = 200) -> int:
+        """Deliver until nothing is visible; answers how many messages that were."""
+        for count in range(limit):
+            if self.poison:
+                self.triggers().poisoned(self.poison.pop(0).body)
+            visible = self.queue.visible()
+            if not visible and not self.poison:
+                return count
+            if visible:
+                self.deliver(visible[0])
+        raise AssertionError("messages do not die out")
+
+    def sweep(self) -> None:
+        """The timer fires."""
+        try:
+            self.triggers().sweep()
+        except Crash:
+            return
+
+    def resting(self) -> bool:
+        """Nothing is left to do."""
+        return not (self.queue.sent or self.poison or self.opened.rows)
+
+    def settle(self, patience: timedelta = timedelta(hours=8), *, sweeps: bool = True) -> None:
+        """Let time pass, a minute at most at a time, until nothing is left to do."""
+        end = self.clock() + patience
+        while True:
+            self.deliver_all()
+            if self.resting():
+                return
+            assert self.clock() < end, f"never comes to rest: {self.queue.messages()} {list(self.opened.rows)}"
+            coming = min((message.visible_at for message in self.queue.sent), default=self.clock() + MINUTE)
+            if sweeps and coming - self.clock() >= MINUTE:
+                self.clock.advance(MINUTE)
+                self.sweep()
+            else:
+                self.clock.now = max(self.clock.now, coming)
+
+    def accept(self, asked: Acceptance | None = None, attempts: int = 5) -> Head:
+        """A client that repeats its request until it is told that it was accepted."""
+        for _ in range(attempts):
+            try:
+                return self.engine().accept(asked or self.request())
+            except (Crash, Retryable):
+                self.clock.advance(timedelta(seconds=5))
+        raise AssertionError("never accepted")
+
+    def send(self, **message: object) -> None:
+        """Put a message on the queue as somebody else would."""
+        self.queue.sent.append(Sent(json.dumps(message).encode(), self.clock()))
