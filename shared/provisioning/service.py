@@ -1,0 +1,235 @@
+"""Provisioning as its callers know it: submit, get, list, cancel, retry. Here it is decided who may ask for what."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from shared import telemetry
+from shared.errors import Ended, Fault, InvalidRequest, NotAllowed, Unknown
+from shared.provisioning.document import NO_DESCRIPTION, status_document, summary
+from shared.provisioning.dry_run import planned
+from shared.provisioning.kinds import ADMIN_ROLE, not_owner, owns
+from shared.provisioning.orders import accepted, orders
+from shared.provisioning.pages import Query
+from shared.provisioning.policy import PolicyDocument
+from shared.provisioning.request import OPERATIONS, AnyRequest, ProvisioningRequest, ProvisionRequest, request_hash
+from shared.provisioning.rules import check
+from shared.validation import check as validated
+from shared.workflow.engine import Acceptance, Engine
+from shared.workflow.records import Head
+
+if TYPE_CHECKING:
+    from shared.provisioning.steps.common import Services
+
+Json = dict[str, Any]
+
+_NAMES = uuid.UUID("6f0f3c1e-55b7-5d0e-9a43-7b0d0b9f4a11")
+KEY = re.compile(r"[A-Za-z0-9._-]{8,64}")
+OPERATION = "provisioning-requests"
+"""To what an idempotency key belongs, besides the client."""
+MOST_SCANNED = 200
+"""How many requests one page of a filtered list looks at, at most."""
+
+
+class CallerLike(Protocol):
+    """A verified caller: `shared.auth.callers.Caller`, or the queue."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def object_id(self) -> str: ...
+    @property
+    def roles(self) -> frozenset[str]: ...
+
+
+@dataclass(frozen=True)
+class QueueCaller:
+    """Whoever may write to the queue `provisioning-requests`: storage has verified them, as one client."""
+
+    kind: str = "queue"
+    client_id: str = "queue"
+    object_id: str = ""
+    roles: frozenset[str] = frozenset()
+
+
+class Provisioning:
+    """The service behind the HTTP routes and the queue; shared by all threads.
+
+    `policy` answers the policy in force, or None: then nothing may be asked for.
+    """
+
+    def __init__(self, engine: Engine, services: Services, policy: Callable[[], PolicyDocument | None]) -> None:
+        self._engine = engine
+        self._services = services
+        self._policy = policy
+
+    def submit(
+        self,
+        caller: CallerLike,
+        request: ProvisioningRequest,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> Json:
+        """The status document of the request, which will be carried out; or with `dry_run` the plan for it.
+
+        Raises  InvalidRequest (key, policy), NotAllowed (ownership, role, no policy in force), Ended (a key that was
+                used for another body), and Retryable errors
+        """
+        asked = request.root
+        key = _key(idempotency_key, asked.request_id)
+        if dry_run:
+            return self._dry_run(caller, asked)
+        id = request_id(caller.client_id, key)
+        known = self._engine.store.head(id)
+        if known is not None and known.body_hash == request_hash(asked):
+            return self._document(known)
+        body = self._allowed(caller, asked)
+        if known is not None:
+            raise Ended("This idempotency key was used for another request. Use a new key for a new request.")
+        return self._document(self._engine.accept(_acceptance(id, caller, asked, body)))
+
+    def get(self, id: str) -> Json:
+        """The status document; raises Unknown."""
+        return self._document(self._head(id))
+
+    def list(self, query: Query) -> Json:
+        """One page, the newest first: `{"value": [...], "continuationToken": ...}`. Entries lack the steps."""
+        found: list[Json] = []
+        after, scanned = query.after, 0
+        while len(found) < query.top and scanned < MOST_SCANNED:
+            wanted = min(query.top, MOST_SCANNED - scanned)
+            places = self._engine.store.listed(query.project, after, wanted)
+            for place, id in places:
+                after, scanned = place, scanned + 1
+                head = self._engine.store.head(id)
+                if head is not None and _belongs(head, place) and query.status in ("", head.status.value):
+                    found.append(summary(head))
+                if len(found) == query.top:
+                    break
+            else:
+                if len(places) < wanted:
+                    return {"value": found, "continuationToken": None}
+        return {"value": found, "continuationToken": query.token(after)}
+
+    def cancel(self, caller: CallerLike, id: str) -> Json:
+        """Take back what was made. Raises Unknown, NotAllowed, or Ended where there is nothing left to cancel."""
+        self._owned(caller, id)
+        return self._document(self._engine.cancel(id))
+
+    def retry(self, caller: CallerLike, id: str) -> Json:
+        """Begin again after a failure, by the policy of now. Raises Unknown, NotAllowed, Ended, InvalidRequest."""
+        head = self._owned(caller, id)
+        body = self._engine.store.body(head)
+        if body is None:
+            raise Ended("This request can't be tried again: it was never valid. Send it anew under another key.")
+        if head.status.value == "failed":
+            asked = validated(ProvisioningRequest, body["request"]).root
+            self._engine.store.put_body(id, head.body_hash, self._allowed(caller, asked))
+        return self._document(self._engine.retry(id))
+
+    # ---- what may be asked for
+    def policy(self) -> PolicyDocument:
+        """The policy in force; raises NotAllowed where there is none."""
+        policy = self._policy()
+        if policy is None:
+            detail = "No policy.yaml is in force, so nothing may be provisioned. An operator must upload a valid one."
+            raise NotAllowed(detail)
+        return policy
+
+    def _allowed(self, caller: CallerLike, asked: AnyRequest) -> Json:
+        """The workflow's body, if the policy allows it and the caller may ask for it."""
+        policy = self.policy()
+        faults = check(asked, policy)
+        if faults:
+            raise InvalidRequest("The policy does not allow this request.", faults=faults)
+        if isinstance(asked, ProvisionRequest) and asked.adopt and ADMIN_ROLE not in caller.roles:
+            raise NotAllowed(f"adopt: true needs the app role '{ADMIN_ROLE}'.")
+        project = self._engine.store.project(asked.project)
+        if not owns(caller.client_id, caller.roles, project):
+            raise NotAllowed(not_owner(project))
+        return accepted(asked, policy)
+
+    def _dry_run(self, caller: CallerLike, asked: AnyRequest) -> Json:
+        body = self._allowed(caller, asked)
+        project = self._engine.store.project(asked.project)
+        described = isinstance(asked, ProvisionRequest) and asked.description
+        return {
+            "dryRun": True,
+            "operation": asked.operation,
+            "project": asked.project,
+            "environments": {order.environment: planned(self._services, order, project) for order in orders(body)},
+            "warnings": [NO_DESCRIPTION] if described else [],
+        }
+
+    # ---- heads
+    def _head(self, id: str) -> Head:
+        head = self._engine.store.head(id) if _is_id(id) else None
+        if head is None or head.kind not in OPERATIONS:
+            raise Unknown(f"There is no provisioning request {id[:64]}.")
+        return head
+
+    def _owned(self, caller: CallerLike, id: str) -> Head:
+        head = self._head(id)
+        if head.client != caller.client_id and ADMIN_ROLE not in caller.roles:
+            raise NotAllowed(f"The request belongs to another client. This needs the app role '{ADMIN_ROLE}'.")
+        return head
+
+    def _document(self, head: Head) -> Json:
+        fresh, rows = self._engine.store.journal(head.id)
+        return status_document(fresh or head, rows, self._engine.store.body(head))
+
+
+def request_id(client: str, key: str) -> str:
+    """The id of a request: the same for the same client and key; without a key, a new one."""
+    return str(uuid.uuid5(_NAMES, f"{client}\n{OPERATION}\n{key}")) if key else str(uuid.uuid4())
+
+
+def caller_record(caller: CallerLike, requested_by: str | None) -> Json:
+    """The caller as it is kept beside the request; `requestedBy` is a label that anybody may write."""
+    record: Json = {
+        "kind": caller.kind,
+        "clientId": caller.client_id,
+        "objectId": caller.object_id,
+        "roles": sorted(caller.roles),
+    }
+    return record | ({"requestedBy": requested_by} if requested_by else {})
+
+
+def _acceptance(id: str, caller: CallerLike, asked: AnyRequest, body: Mapping[str, Any]) -> Acceptance:
+    return Acceptance(
+        id=id,
+        kind=asked.operation,
+        project=asked.project,
+        client=caller.client_id,
+        caller=caller_record(caller, asked.requested_by),
+        body=dict(body),
+        body_hash=request_hash(asked),
+        correlation_id=telemetry.correlation_id() or id,
+    )
+
+
+def _key(header: str | None, in_body: str | None) -> str:
+    """The idempotency key. Raises InvalidRequest where header and body differ, or the header's is none."""
+    if header is not None and not KEY.fullmatch(header):
+        fault = Fault("Idempotency-Key", f"Must match {KEY.pattern}")
+        raise InvalidRequest("The idempotency key is not valid.", faults=[fault])
+    if header is not None and in_body is not None and header != in_body:
+        fault = Fault("requestId", "Differs from the header Idempotency-Key. Send one of them, or the same in both.")
+        raise InvalidRequest("Two different idempotency keys.", faults=[fault])
+    return header or in_body or ""
+
+
+def _is_id(id: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", id) is not None
+
+
+def _belongs(head: Head, place: str) -> bool:
+    """Whether this is the request's place: an acceptance that died and was repeated left another one."""
+    milliseconds = 10**14 - int(place.partition("-")[0])
+    return abs(head.created_at.timestamp() * 1000 - milliseconds) < 2

@@ -1,0 +1,1 @@
+"""The steps of a provisioning workflow: `workspace`, `capacity`, `storageFormat`, `access`."""
