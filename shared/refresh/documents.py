@@ -1,0 +1,310 @@
+"""`refresh.yaml`: which datasets are refreshed when which files land, and how patiently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from shared.errors import Fault, InvalidRequest
+from shared.refresh.patterns import PathPattern, parse_path, placeholders
+from shared.validation import Document, Guid, IsoDuration, VersionedDocument, check, parse_yaml
+
+NAME = "refresh.yaml"
+"""Under which name operators upload it."""
+SETTLE = timedelta(seconds=30)
+"""How long an immediate rule waits for events that were overtaken by its own."""
+MARGIN = timedelta(minutes=2)
+"""By how much clocks and event times are mistrusted."""
+SHARED_CAP = timedelta(hours=2)
+"""After this Power BI itself ends a refresh on shared capacity."""
+DAY = timedelta(days=1)
+LONGEST_DELAY = timedelta(days=7)
+"""A queue keeps no message invisible for longer."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Wait = Annotated[IsoDuration, Field(le=DAY)]
+LATER = "Accepted, and not yet in effect."
+
+
+def _path(value: str) -> str:
+    parse_path(value)
+    return value
+
+
+def _template(value: str) -> str:
+    placeholders(value)
+    return value
+
+
+Template = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_template)]
+
+
+class Retries(Document):
+    """What follows a refresh that failed for a reason that may pass."""
+
+    attempts: Annotated[int, Field(ge=1, le=10)] = Field(3, description="Refreshes of one run, the first included.")
+    delay: Annotated[IsoDuration, Field(ge=timedelta(seconds=1), le=DAY)] = Field(
+        timedelta(minutes=5), description="Before the second attempt."
+    )
+    backoff: Annotated[float, Field(ge=1, le=10)] = Field(2, description="By which the delay grows each time.")
+
+
+class RefreshedDataset(Document):
+    """A dataset (semantic model) under the alias that rules and requests use."""
+
+    workspace_id: Guid
+    dataset_id: Guid
+    capacity: Literal["shared", "premium"] = Field(
+        "shared", description="shared: standard refreshes only, no tables or partitions."
+    )
+    quiet_period: Wait = Field(timedelta(minutes=2), description="Wait until no file has landed for this long …")
+    max_wait: Wait = Field(timedelta(minutes=15), description="… but never longer than this.")
+    timeout: Annotated[IsoDuration, Field(ge=timedelta(seconds=1), le=DAY)] = Field(
+        timedelta(hours=2), description="A refresh that takes longer is given up, and an enhanced one cancelled."
+    )
+    retries: Retries = Retries()
+    paused: bool = Field(False, description="Nothing is refreshed; what lands waits.")
+    depends_on: list[Name] = Field([], description=LATER)
+    critical: bool = Field(False, description=LATER)
+    daily_limit: Literal["none"] | Annotated[int, Field(ge=1, le=1000)] | None = Field(None, description=LATER)
+    freshness: Annotated[IsoDuration, Field(ge=timedelta(minutes=1))] | None = Field(None, description=LATER)
+    notify: list[Name] = Field([], description=LATER)
+
+    @property
+    def premium(self) -> bool:
+        """On a capacity of one's own, where enhanced refreshes are offered."""
+        return self.capacity == "premium"
+
+
+class RuleObject(Document):
+    """A table, or one partition of it; `{name}` is what the path captured."""
+
+    table: Template
+    partition: Template | None = None
+
+
+class Rule(Document):
+    """A landed file whose path (container/blob) matches means that the dataset has to be refreshed."""
+
+    path: Annotated[str, AfterValidator(_path)] = Field(
+        description="`*` within a segment, `**` for any segments, `{name}` for one. Upper and lower case differ."
+    )
+    refresh: Name = Field(description="An alias under datasets.")
+    objects: Annotated[list[RuleObject], Field(max_length=50)] = Field([], description="Absent: the whole model.")
+    immediate: bool = Field(False, description="Wait for a settle time of PT30S instead of the quiet period.")
+
+
+class Webhook(Document):
+    """Somebody to tell."""
+
+    type: Literal["webhook"]
+    url_secret: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,127}$")] = Field(
+        description="Name of the secret in Key Vault that holds the address."
+    )
+
+
+@dataclass(frozen=True)
+class DatasetPolicy:
+    """How one dataset is refreshed; ids in lower case."""
+
+    alias: str
+    workspace_id: str
+    dataset_id: str
+    premium: bool
+    quiet_period: timedelta
+    max_wait: timedelta
+    timeout: timedelta
+    attempts: int
+    retry_delay: timedelta
+    backoff: float
+    paused: bool
+    settle: timedelta = SETTLE
+    margin: timedelta = MARGIN
+
+
+class RefreshDocument(VersionedDocument):
+    """refresh.yaml as a whole."""
+
+    datasets: dict[Name, RefreshedDataset] = Field(json_schema_extra={"additionalProperties": False})
+    rules: Annotated[list[Rule], Field(max_length=1000)] = Field([])
+    notifications: dict[Name, Webhook] = Field({}, json_schema_extra={"additionalProperties": False})
+
+    @cached_property
+    def compiled(self) -> tuple[tuple[Rule, PathPattern], ...]:
+        """The rules with their patterns, made once for each version of the document."""
+        return tuple((rule, parse_path(rule.path)) for rule in self.rules)
+
+    @cached_property
+    def _aliases(self) -> Mapping[str, str]:
+        return {dataset.dataset_id: alias for alias, dataset in self.datasets.items()}
+
+    def policy(self, dataset_id: str) -> DatasetPolicy | None:
+        """How the dataset with this id (in any case) is refreshed; None if the document does not name it."""
+        alias = self._aliases.get(dataset_id.lower())
+        return self.policy_by_alias(alias) if alias else None
+
+    def policy_by_alias(self, alias: str) -> DatasetPolicy | None:
+        """The same by alias."""
+        dataset = self.datasets.get(alias)
+        return _policy(alias, dataset) if dataset else None
+
+
+def _policy(alias: str, dataset: RefreshedDataset) -> DatasetPolicy:
+    return DatasetPolicy(
+        alias=alias,
+        workspace_id=dataset.workspace_id,
+        dataset_id=dataset.dataset_id,
+        premium=dataset.premium,
+        quiet_period=dataset.quiet_period,
+        max_wait=dataset.max_wait,
+        timeout=dataset.timeout,
+        attempts=dataset.retries.attempts,
+        retry_delay=dataset.retries.delay,
+        backoff=dataset.retries.backoff,
+        paused=dataset.paused,
+        settle=min(SETTLE, dataset.quiet_period),  # "immediate" is never later than what is not
+    )
+
+
+def read_refresh_document(raw: bytes) -> RefreshDocument:
+    """The document, or InvalidRequest with every fault of form and of meaning at once."""
+    data = parse_yaml(raw)
+    faults: list[Fault] = []
+    document: RefreshDocument | None = None
+    try:
+        document = check(RefreshDocument, data)
+    except InvalidRequest as error:
+        faults.extend(error.faults)
+    faults.extend(_contradictions(data))
+    if document is not None:
+        faults.extend(_impatience(document))
+    if document is None or faults:
+        first = "; ".join(f"{fault.path}: {fault.message.rstrip('.')}" for fault in faults[:3])
+        more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise InvalidRequest(f"{NAME} is not valid: {first}{more}.", faults=faults)
+    return document
+
+
+def warnings(document: RefreshDocument) -> list[str]:
+    """What is accepted, and perhaps not what was meant; for readiness."""
+    told = [
+        f"rules[{number}].objects: ignored, for {rule.refresh} is on shared capacity: the whole model is refreshed."
+        for number, rule in enumerate(document.rules)
+        if rule.objects and not document.datasets[rule.refresh].premium
+    ]
+    told += [
+        f"datasets.{alias}.timeout: Power BI ends a refresh on shared capacity after PT2H."
+        for alias, dataset in document.datasets.items()
+        if not dataset.premium and dataset.timeout > SHARED_CAP
+    ]
+    return told
+
+
+def not_in_effect(document: RefreshDocument) -> list[str]:
+    """The settings that the document makes and this version of the app does not follow yet; for readiness."""
+    return [
+        f"datasets.{alias}.{name}"
+        for alias, dataset in document.datasets.items()
+        for name, given in (
+            ("dependsOn", dataset.depends_on),
+            ("critical", dataset.critical),
+            ("dailyLimit", dataset.daily_limit),
+            ("freshness", dataset.freshness),
+            ("notify", dataset.notify),
+        )
+        if given
+    ]
+
+
+def _contradictions(data: object) -> Iterator[Fault]:
+    """What no field shows by itself. Works on the raw data, so that it also finds these in a document with other
+    faults.
+    """
+    datasets = _map(_map(data).get("datasets"))
+    notifications = _map(_map(data).get("notifications"))
+    yield from _doubled(datasets)
+    for alias, dataset in datasets.items():
+        yield from _strangers(f"datasets.{alias}.dependsOn", _map(dataset).get("dependsOn"), datasets, "datasets")
+        yield from _strangers(f"datasets.{alias}.notify", _map(dataset).get("notify"), notifications, "notifications")
+    yield from _cycles(datasets)
+    for number, rule in enumerate(_list(_map(data).get("rules"))):
+        yield from _rule_faults(f"rules[{number}]", _map(rule), datasets)
+
+
+def _doubled(datasets: Mapping[str, Any]) -> Iterator[Fault]:
+    first: dict[str, str] = {}
+    for alias, dataset in datasets.items():
+        dataset_id = str(_map(dataset).get("datasetId", "")).lower()
+        if dataset_id and dataset_id in first:
+            yield Fault(f"datasets.{alias}.datasetId", f"The same dataset as {first[dataset_id]}: keep one alias.")
+        first.setdefault(dataset_id, alias)
+
+
+def _strangers(path: str, names: object, known: Mapping[str, Any], where: str) -> Iterator[Fault]:
+    for number, name in enumerate(_list(names)):
+        if isinstance(name, str) and name not in known:
+            yield Fault(f"{path}[{number}]", f"No such name under {where}.")
+
+
+def _cycles(datasets: Mapping[str, Any]) -> Iterator[Fault]:
+    """Peel off whatever depends on nothing that is left; what can't be peeled depends on itself in the end."""
+    left = {
+        alias: {name for name in _list(_map(dataset).get("dependsOn")) if isinstance(name, str) and name in datasets}
+        for alias, dataset in datasets.items()
+    }
+    while free := {alias for alias, needs in left.items() if not needs & left.keys()}:
+        left = {alias: needs for alias, needs in left.items() if alias not in free}
+    # what merely hangs on a cycle is not its fault
+    while idle := left.keys() - {name for needs in left.values() for name in needs}:
+        left = {alias: needs for alias, needs in left.items() if alias not in idle}
+    for alias in left:
+        yield Fault(f"datasets.{alias}.dependsOn", f"Depends on itself: {', '.join(sorted(left))} form a circle.")
+
+
+def _rule_faults(path: str, rule: Mapping[str, Any], datasets: Mapping[str, Any]) -> Iterator[Fault]:
+    alias = rule.get("refresh")
+    if isinstance(alias, str) and alias not in datasets:
+        yield Fault(f"{path}.refresh", "No such alias under datasets.")
+    try:
+        captured = set(parse_path(str(rule.get("path", ""))).names)
+    except ValueError:
+        return
+    for number, item in enumerate(_list(rule.get("objects"))):
+        for part in ("table", "partition"):
+            if missing := _used(_map(item).get(part)) - captured:
+                names = ", ".join(f"{{{name}}}" for name in sorted(missing))
+                yield Fault(f"{path}.objects[{number}].{part}", f"The path does not capture {names}.")
+
+
+def _used(template: object) -> set[str]:
+    try:
+        return placeholders(template) if isinstance(template, str) else set()
+    except ValueError:
+        return set()
+
+
+def _impatience(document: RefreshDocument) -> Iterator[Fault]:
+    for alias, dataset in document.datasets.items():
+        if dataset.max_wait < dataset.quiet_period:
+            yield Fault(f"datasets.{alias}.maxWait", "Must not be shorter than quietPeriod.")
+        retries = dataset.retries
+        if (
+            retries.delay.total_seconds() * retries.backoff ** max(0, retries.attempts - 2)
+            > LONGEST_DELAY.total_seconds()
+        ):
+            yield Fault(
+                f"datasets.{alias}.retries", "The delay would grow beyond seven days: lessen it or the backoff."
+            )
+
+
+def _map(value: object) -> Mapping[str, Any]:
+    return {str(name): entry for name, entry in value.items()} if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
