@@ -32,6 +32,10 @@ LONGEST = timedelta(hours=2)
 """Microsoft names no limit; moving a large workspace takes minutes."""
 
 
+class CapacityRefused(Forbidden):
+    """The workspace shows, so it is the capacity that refuses."""
+
+
 class CapacityStep(StepBase):
     """One workspace's capacity; an empty id means shared."""
 
@@ -80,8 +84,8 @@ class CapacityStep(StepBase):
                 lambda: assign_to_capacity(transport, group, capacity_id, identity=IDENTITY),
             )
         except (Forbidden, NotFound) as error:
-            if guarded(error, "", {}) is None and is_fresh(seen["made"]) and self.visible(work, group.id):
-                return self._refused(error)
+            if guarded(error, "", {}) is None and self.visible(work, group.id):
+                raise CapacityRefused(error.detail, evidence=error.evidence) from error
             raise
         return self._watch(row, work.now())
 
@@ -92,10 +96,10 @@ class CapacityStep(StepBase):
         judged = guarded(error, f"assigning the capacity '{name}' to '{self.order.workspace_name}'", {})
         if judged is not None:
             return judged
-        fresh = is_fresh(row.seen.get("made", {})) or row.open
-        if fresh and isinstance(error, Forbidden | NotFound):
+        if isinstance(error, Forbidden | NotFound) and not isinstance(error, CapacityRefused):
             return not_visible_yet(row, now, self.order.workspace_name, error)
-        return self._refused(error)
+        remedy = "Give this app's service principal the Assign right (Contributor) on the capacity"
+        return refusal("capacityRefused", error, f"'{name}' was refused. {remedy}")
 
     def _come_to(self, row: StepRow, seen: Json) -> Verdict:
         """What our own assignment came to."""
@@ -113,10 +117,6 @@ class CapacityStep(StepBase):
             return Fail("timedOut", told)
         seconds = 2.0 if since < timedelta(seconds=10) else 5.0 if since < timedelta(minutes=2) else 30.0
         return Wait(seconds, f"The workspace is being moved to '{self.order.capacity_name}'.")
-
-    def _refused(self, error: AppError) -> Fail:
-        remedy = "Give this app's service principal the Assign right (Contributor) on the capacity"
-        return refusal("capacityRefused", error, f"'{self.order.capacity_name}' was refused. {remedy}")
 
     # ---- back
     def look_undo(self, work: Work, row: StepRow) -> Json:

@@ -36,6 +36,10 @@ DELETE = "deleteWorkspace"
 UNCERTAIN = "uncertain"
 
 
+class Hidden(Conflict):
+    """The registry knows it, it does not show, and its name is taken: so it is there."""
+
+
 class WorkspaceStep(StepBase):
     """One workspace."""
 
@@ -73,7 +77,7 @@ class WorkspaceStep(StepBase):
         return self._taken("is there already, and this app did not create it")
 
     def act(self, work: Work, row: StepRow, seen: Json) -> Verdict:  # noqa: ARG002 - the engine's interface
-        """Create it."""
+        """Create it; also where the registry knows one that does not show, for it may have been deleted."""
         made: list[Group] = []
 
         def send() -> str:
@@ -81,7 +85,12 @@ class WorkspaceStep(StepBase):
             made.append(group)
             return request_id
 
-        changing(work, CREATE, self.order.workspace_name, send)
+        try:
+            changing(work, CREATE, self.order.workspace_name, send)
+        except Conflict as error:
+            if seen.get("lost"):
+                raise Hidden(error.detail, evidence=error.evidence) from error
+            raise
         return Done({**_facts(made[0]), "created": True, "fresh": True}, detail="Created.")
 
     def refused(self, row: StepRow, error: Exception, now: datetime) -> Verdict:
@@ -94,7 +103,7 @@ class WorkspaceStep(StepBase):
             return self._wait_for_name(row, now, taken=isinstance(error, Conflict))
         if not isinstance(error, Conflict):
             return refusal("forbidden", error, f"The workspace '{self.order.workspace_name}' can't be created")
-        if row.seen.get("lost"):
+        if isinstance(error, Hidden):
             return self._hidden(row, now, error)
         return self._taken("belongs to a workspace that this app can't see", error.request_id)
 
@@ -121,7 +130,7 @@ class WorkspaceStep(StepBase):
         )
 
     def _hidden(self, row: StepRow, now: datetime, error: Conflict) -> Verdict:
-        """The registry knows it, nothing shows, and its name is taken: it is there, and refuses us."""
+        """It may only show late, if it was made a moment ago."""
         if now < (row.started_at or now) + LATE_NAMES:
             return Wait(LOOK_AGAIN, f"'{self.order.workspace_name}' exists and is not visible to this app yet.")
         what = f"The workspace '{self.order.workspace_name}' exists, but this app has no access to it any more"
