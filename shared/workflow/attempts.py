@@ -54,7 +54,7 @@ class Attempts:
     def back(self, step: Step, row: StepRow, tools: Callable[[Changes], Work]) -> None:
         """Take one step back. Raises PutDown where it has to wait."""
         try:
-            seen = step.look_undo(tools(self._changes(row, "undo")), row)
+            seen = step.look_undo(tools(self._changes(row)), row)
         except Rejected as error:
             self._take_back(step, row, step.refused_undo(row, error, self._now()))
             return
@@ -101,7 +101,7 @@ class Attempts:
         announced = self._hold.save(row.taking_back())
         self._hold.refresh()
         try:
-            return announced, step.act_undo(tools(self._changes(announced, "undo")), announced, seen)
+            return announced, step.act_undo(tools(self._changes(announced)), announced, seen)
         except Rejected as error:
             return announced, step.refused_undo(announced, error, self._now())
 
@@ -131,6 +131,5 @@ class Attempts:
             case Act():
                 raise TypeError(f"{step_path(step)}: an act or a refusal can't be answered by an act")
 
-    def _changes(self, row: StepRow, direction: str = "") -> Changes:
-        act = f"{row.key}-{row.attempts}"
-        return Changes(f"{act}-{direction}{row.undo_attempts}" if direction else act, self._audit)
+    def _changes(self, row: StepRow) -> Changes:
+        return Changes(f"{row.key}-{row.attempts}.{row.undo_attempts}", self._audit)

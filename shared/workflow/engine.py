@@ -25,13 +25,6 @@ from shared.workflow.store import Opened, Stale, Store
 from shared.workflow.timing import Timing
 
 AT_ONCE = timedelta(0)
-BROKEN: Json = {
-    "code": "internal",
-    "message": "The request could not be carried out because of a fault of this app; what was made is taken back. "
-    "Quote the correlation id to the platform team.",
-    "step": "",
-    "requestId": "",
-}
 
 
 class Messages(Protocol):
@@ -194,7 +187,7 @@ class Engine:
             if head.final or head.turn != turn or head.held(now, self._timing.grace):
                 return
             pause = max(pause, _rest(head, now))
-            struck = head.struck(now, self._timing.strikes, BROKEN)
+            struck = head.struck(now, self._timing.poisoned, self._timing.strikes)
             try:
                 written = self.store.put(struck.released(now, pause, "Stopped by a fault of this app."))
             except Stale:
@@ -270,7 +263,7 @@ class Engine:
     def _claim(self, head: Head, now: datetime) -> Head | None:
         """A lease that ran out instead of being given back: a worker died at this workflow, which is a strike."""
         if head.owner:
-            head = head.struck(now, self._timing.strikes, BROKEN)
+            head = head.struck(now, self._timing.died, self._timing.strikes)
         try:
             return self.store.put(head.claimed(str(uuid.uuid4()), now, self._timing.lease, self._timing.grace))
         except Stale:

@@ -15,11 +15,11 @@ PUT_ATTEMPTS = 10
 
 @dataclass
 class PutDown(Exception):
-    """The invocation ends here and the next turn goes on after `delay`. `strike`: for a reason that must not last."""
+    """The invocation ends here and the next turn goes on after `delay`. `strikes`: for a reason that must not last."""
 
     delay: timedelta
     why: str
-    strike: bool = False
+    strikes: int = 0
 
 
 class LeaseLost(Exception):

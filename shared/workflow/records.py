@@ -12,6 +12,15 @@ from typing import Any
 
 Json = dict[str, Any]
 
+BROKEN: Json = {
+    "code": "internal",
+    "message": "The request could not be carried out because of a fault of this app; what was made is taken back. "
+    "Quote the correlation id to the platform team.",
+    "step": "",
+    "requestId": "",
+}
+"""The error of a workflow that strikes turned round."""
+
 
 class Status(StrEnum):
     """A workflow's status, in the words of the status document."""
@@ -35,7 +44,7 @@ class Head:
 
     `due` is when somebody should look at it if nobody did; `lease_until` with `owner` is who works on it and how long.
     `generation` counts the retries after a failure: step rows of an earlier one are history.
-    `strikes` counts invocations in this direction that broke or died, since the last that ended in order.
+    `strikes` weighs the invocations in this direction that broke or died since a step last got through.
     """
 
     id: str
@@ -98,15 +107,21 @@ class Head:
         status = Status.CLEANING_UP if self.undo else Status.WAITING
         return replace(self, owner="", lease_until=None, due=now + delay, status=status, why=why, updated_at=now)
 
-    def struck(self, now: datetime, limit: int, error: Json) -> Head:
-        """An invocation broke or died; the last strike that it can take turns it round."""
-        if self.strikes + 1 >= limit and not self.undo:
-            return self.turned_round(now, error)
-        return replace(self, strikes=self.strikes + 1)
+    def struck(self, now: datetime, weight: int, limit: int) -> Head:
+        """An invocation broke or died; at the limit the workflow is turned round."""
+        strikes = self.strikes + weight
+        return self.turned_round(now, BROKEN) if strikes >= limit and not self.undo else replace(self, strikes=strikes)
 
     def turned_round(self, now: datetime, error: Json) -> Head:
         """From now on what was made is taken back; the first error is the one that is told."""
-        return replace(self, undo=True, strikes=0, error=self.error or error, status=Status.CLEANING_UP, updated_at=now)
+        return replace(
+            self,
+            undo=True,
+            strikes=self.strikes if self.undo else 0,
+            error=self.error or error,
+            status=Status.CLEANING_UP,
+            updated_at=now,
+        )
 
     def ended(self, now: datetime, status: Status) -> Head:
         """Final."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -68,6 +68,7 @@ class Runner:
         self._kind = kind
         self._hold = Hold(tools.store, head, rows)
         self._stop_at = began + tools.timing.budget
+        self._through = _through(rows)
         self._plan: Plan = []
         self._project = Project(head.project)
         self._attempts = Attempts(self._hold, tools.now, self._pace, self._audit)
@@ -93,8 +94,7 @@ class Runner:
         except LeaseLost:
             raise
         except Exception:
-            parked, why = self._tools.timing.parked, "Stopped by a fault of this app; it will be tried again."
-            self._hold.write(lambda head: head.put_down(self._tools.now(), parked, why))
+            self._hold.write(self._broken)
             raise
         return None
 
@@ -170,10 +170,10 @@ class Runner:
     # ---- giving up
     def _without_body(self) -> None:
         """Blobs are consistent: one that is missing was removed. It may be restored; but not for ever."""
-        if self.head.strikes + 1 < self._tools.timing.strikes:
-            raise PutDown(
-                self._tools.timing.parked, "Its request is missing in storage: restore the blob.", strike=True
-            )
+        timing = self._tools.timing
+        if self.head.strikes + timing.died < timing.strikes:
+            why = "Its request is missing in the container requests: restore the blob."
+            raise PutDown(timing.parked, why, strikes=timing.died)
         self._leave_everything()
         self._turn_round(NO_BODY)
 
@@ -198,8 +198,14 @@ class Runner:
     def _turn_round(self, error: Json) -> None:
         self._hold.write(lambda head: head.turned_round(self._tools.now(), error))
 
+    def _broken(self, head: Head) -> Head:
+        now, timing = self._tools.now(), self._tools.timing
+        struck = head.struck(now, timing.broke, timing.strikes)
+        return struck.put_down(now, timing.parked, "Stopped by a fault of this app; it will be tried again.")
+
     def _release(self, pause: PutDown, *, rests: bool = False) -> timedelta:
-        strikes = self.head.strikes + 1 if pause.strike else 0
+        """Strikes are forgotten when a step got through; a wait is no progress, since a fault may lie behind it."""
+        strikes = 0 if _through(self._hold.rows) > self._through else self.head.strikes + pause.strikes
 
         def change(head: Head) -> Head:
             released = head.released(self._tools.now(), pause.delay, pause.why, rests=rests)
@@ -207,3 +213,8 @@ class Runner:
 
         self._hold.write(change)
         return pause.delay
+
+
+def _through(rows: Mapping[str, StepRow]) -> int:
+    """How many steps have been brought to an end, in either direction."""
+    return sum(row.ended + row.taken_back for row in rows.values())

@@ -65,8 +65,11 @@ UndoVerdict = Undone | Act | Wait
 
 @dataclass(frozen=True)
 class Change:
-    """One change made outside, for the audit. `outcome`: `done`, `refused`, `unknown`, or `found` where an earlier
-    answer was lost and the effect is there."""
+    """One change made outside, for the audit. `outcome`: `done`, `refused`, `unknown` (no answer came), or `found`.
+
+    A look reports `found` where it sees the effect of an earlier act whose record may be missing: `row.open`, or, in
+    the undo, `row.undo_attempts`. What was recorded already stays as it is.
+    """
 
     action: str
     target: str

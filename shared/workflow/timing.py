@@ -23,9 +23,13 @@ class Timing:
     """How long the sweep gives a message that it sent before it sends another."""
     orphan: timedelta = timedelta(hours=1)
     """A row in `open` without a head for so long belongs to an acceptance that was never answered."""
-    strikes: int = 5
-    """Broken invocations in a row (poisoned messages, workers that died at it) that turn a workflow round; as many
-    again while it is taking back end it. A restart of the app kills what runs, so one or two say nothing."""
+    strikes: int = 25
+    """What turns a workflow round, and while it is taking back ends it, in the weights below: all at one step. An
+    invocation that breaks is delivered five times before it is poison; a restart of the app kills what runs, so that
+    one or two of those say nothing."""
+    broke: int = 1
+    died: int = 5
+    poisoned: int = 5
     after_strike: timedelta = timedelta(seconds=30)
     """How long a workflow rests after a poisoned message."""
     sweep: timedelta = timedelta(seconds=45)

@@ -191,6 +191,16 @@ class Harness:
             else:
                 self.clock.now = max(self.clock.now, coming)
 
+    def go_on_until(self, done: Callable[[], bool], minutes: int = 60) -> None:
+        """Deliver and sweep until something has happened."""
+        for _ in range(minutes):
+            self.deliver_all()
+            if done():
+                return
+            self.clock.advance(MINUTE)
+            self.sweep()
+        raise AssertionError("it never happens")
+
     def accept(self, asked: Acceptance | None = None, attempts: int = 5) -> Head:
         """A client that repeats its request until it is told that it was accepted."""
         for _ in range(attempts):

@@ -44,6 +44,8 @@ class CreateWorkspace(Parts):
         if found is None:
             return {}
         ours = set(found.members) <= {APP, self.principal}
+        if row.open and ours:
+            work.changed(Change("createWorkspace", self.workspace_name, "found", found.id))
         return {"id": found.id, "registered": found.id == registered, "oursAlone": ours}
 
     def decide(self, row: StepRow, seen: Json, now: datetime) -> Verdict:
@@ -83,9 +85,13 @@ class CreateWorkspace(Parts):
         known = row.outcome.get("id")
         found = self.world.read(known) if known else self.world.find(self.workspace_name) if row.open else None
         if found is None:
+            if row.undo_attempts:
+                work.changed(Change("deleteWorkspace", self.workspace_name, "found"))
             return {}
         registered = work.project.environments.get(self.environment, {}).get("workspaceId", "")
         ours = set(found.members) <= {APP, self.principal} and found.id != registered
+        if row.open and ours:
+            work.changed(Change("createWorkspace", self.workspace_name, "found", found.id))
         return {"id": found.id, "oursAlone": ours}
 
     def decide_undo(self, row: StepRow, seen: Json, now: datetime) -> UndoVerdict:
@@ -122,7 +128,10 @@ class GrantAccess(Parts):
     def look(self, work: Work, row: StepRow) -> Json:
         work.pace()
         found = self.world.read(self._workspace(work))
-        return {"there": found is not None and self.principal in found.members}
+        there = found is not None and self.principal in found.members
+        if there and row.open and not row.seen.get("there"):
+            work.changed(Change("grant", self.principal, "found"))
+        return {"there": there}
 
     def decide(self, row: StepRow, seen: Json, now: datetime) -> Verdict:
         if not seen["there"]:
@@ -142,7 +151,12 @@ class GrantAccess(Parts):
     def look_undo(self, work: Work, row: StepRow) -> Json:
         work.pace()
         found = self.world.read(self._workspace(work))
-        return {"id": found.id if found else "", "there": bool(found and self.principal in found.members)}
+        there = found is not None and self.principal in found.members
+        if row.open and there and not row.seen.get("there"):
+            work.changed(Change("grant", self.principal, "found"))
+        if row.undo_attempts and not there:
+            work.changed(Change("revoke", self.principal, "found"))
+        return {"id": found.id if found else "", "there": there}
 
     def decide_undo(self, row: StepRow, seen: Json, now: datetime) -> UndoVerdict:
         added = row.outcome.get("added") or (row.open and not row.seen.get("there"))

@@ -26,7 +26,6 @@ LATEST_EFFECT = timedelta(minutes=5)
 LATEST_VISIBLE = timedelta(minutes=14)
 
 THROTTLED = "throttled"
-REFUSED = "refused"
 LOST = "lost"  # carried out, but the answer does not arrive
 NEVER = "never"  # not carried out, and no answer arrives
 LATE = "late"  # no answer arrives, and it is carried out later
@@ -68,10 +67,14 @@ class World:
         self.holder: Callable[[str], str] | None = None
         self.workspaces: list[Workspace] = []
         self.fates: dict[str, deque[str]] = {"create": deque(), "delete": deque(), "add": deque(), "remove": deque()}
+        self.refused: set[str] = set()
+        """Operations that are refused for good."""
         self.lag = timedelta(0)
         self.late: list[tuple[datetime, Callable[[], None]]] = []
         self.harm: list[str] = []
         self.calls: Counter[str] = Counter()
+        self.done: Counter[str] = Counter()
+        """Calls that had their effect."""
         self._ids = itertools.count(1)
 
     # ---- what the app may call
@@ -126,14 +129,19 @@ class World:
             self.calls[operation] += 1
             if self.holder and self.holder(request.workflow) != request.owner:
                 self.harm.append(f"{request.by} calls {operation} without a lease")
+            if operation in self.refused:
+                raise Forbidden("not for you")
             fates = self.fates[operation]
-            return self._by_fate(fates.popleft() if fates else "", effect)
+            return self._by_fate(fates.popleft() if fates else "", lambda: self._effect(operation, effect))
+
+    def _effect(self, operation: str, effect: Callable[[], T]) -> T:
+        done = effect()
+        self.done[operation] += 1
+        return done
 
     def _by_fate(self, fate: str, effect: Callable[[], T]) -> T:
         if fate == THROTTLED:
             raise Throttled("slow down", retry_after=60)
-        if fate == REFUSED:
-            raise Forbidden("not for you")
         if fate == LATE:
             self.late.append((self.now() + CALL + LATEST_EFFECT, lambda: self._late(effect)))
         if fate in (LATE, NEVER):
