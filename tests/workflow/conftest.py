@@ -10,6 +10,7 @@ import pytest
 from shared.settings import StorageSettings
 from shared.storage.connection import StorageAccount
 from tests.azurite import azurite
+from tests.workflow.harness import Harness
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,9 @@ def account() -> Iterator[StorageAccount]:
 def unique() -> str:
     """A name that no other test uses, as tables, queues and containers all take it."""
     return f"t{uuid.uuid4().hex[:20]}"
+
+
+@pytest.fixture
+def h() -> Harness:
+    """A deployment in memory."""
+    return Harness()

@@ -1,0 +1,291 @@
+"""The engine's rules, one test each: the project's order, the end, failure, cancel, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.errors import Ended, Unavailable, Unknown
+from shared.workflow.records import Json, Status, StepRow, StepStatus
+from shared.workflow.steps import Done
+from tests.workflow.harness import MINUTE, Crash, Harness
+from tests.workflow.kind import CreateWorkspace
+from tests.workflow.moves import Breaks, Meanwhile, dies_at, failed, waits
+from tests.workflow.world import THROTTLED
+
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+
+
+# ---- one workflow per project
+
+
+def test_workflows_of_a_project_run_one_after_the_other_in_the_order_in_which_they_came(h: Harness) -> None:
+    waits(h)
+    h.accept(h.request("w2", project="fin", principal="ben"))
+    h.deliver_all()
+    assert h.order() == ("w1", "w2")
+    assert "w1" in h.head("w2").why
+    h.world.refused.clear()
+    h.settle()
+    assert (h.head().status, h.head("w2").status) == (Status.SUCCEEDED, Status.SUCCEEDED)
+    assert h.told.ends[0][0] == "w1"
+
+
+def test_the_next_in_line_is_woken_at_once(h: Harness) -> None:
+    waits(h)
+    h.accept(h.request("w2", principal="ben"))
+    h.go_on_until(lambda: h.head().final)
+    assert h.head("w2").final
+
+
+def test_a_workflow_that_waits_for_its_project_can_be_cancelled_at_once(h: Harness) -> None:
+    waits(h)
+    h.accept(h.request("w2", principal="ben"))
+    h.deliver_all()
+    h.engine().cancel("w2")
+    h.deliver_all()
+    assert (h.head("w2").status, h.head().status, h.order()) == (Status.CANCELLED, Status.WAITING, ("w1",))
+
+
+def test_the_first_in_line_is_not_woken_by_the_end_of_one_behind_it(h: Harness) -> None:
+    h.world.fates["create"].append(THROTTLED)
+    h.accept()
+    h.deliver_all()
+    h.accept(h.request("w2", principal="ben"))
+    h.deliver_all()
+    h.engine().cancel("w2")
+    h.deliver_all()
+    assert h.world.calls["create"] == 1, "Retry-After is not over"
+
+
+@pytest.mark.parametrize("trace", ["ended", "unknown"])
+def test_one_that_ended_without_giving_its_place_back_does_not_hold_up_the_others(h: Harness, trace: str) -> None:
+    h.accept()
+    h.settle()
+    first = "w1" if trace == "ended" else "nobody"
+    project = h.store.project("FIN")
+    h.store.put_project(replace(project, order=(first,)))
+    h.accept(h.request("w2", principal="ben"))
+    h.settle()
+    assert (h.head("w2").status, h.order()) == (Status.SUCCEEDED, ())
+
+
+def test_a_project_that_belongs_to_another_client_is_refused_at_its_turn(h: Harness) -> None:
+    h.accept()
+    h.settle()
+    h.accept(replace(h.request("w2", principal="ben"), client="other"))
+    h.settle()
+    assert (h.head("w2").status, (h.head("w2").error or {})["code"]) == (Status.FAILED, "forbidden")
+    assert h.alive() == [("FIN-DEV", ["ana", "app"])]
+
+
+def test_what_was_made_is_registered_for_the_client_that_made_it(h: Harness) -> None:
+    h.accept()
+    h.settle()
+    project = h.store.project("FIN")
+    assert (project.client, project.environments["dev"]["workflow"]) == ("client", "w1")
+
+
+def test_a_failure_registers_nothing(h: Harness) -> None:
+    h.world.refused.add("add")
+    h.accept()
+    h.settle()
+    assert h.registered() == {}
+
+
+# ---- the end
+
+
+def test_whoever_meets_an_end_that_is_still_open_finishes_it(h: Harness) -> None:
+    dies_at(h, "table open get")
+    assert (h.head().status, h.order(), h.told.ends) == (Status.SUCCEEDED, ("w1",), [])
+    h.sweep()
+    assert (h.order(), h.told.ends, h.opened.rows) == ((), [("w1", 1, "succeeded")], {})
+
+
+def test_events_that_can_not_be_told_hold_up_neither_the_project_nor_other_workflows(h: Harness) -> None:
+    h.accept()
+    h.tap = Breaks("events tell", error=lambda: Unavailable("the topic is away"))
+    h.deliver_all()
+    assert h.order() == ()
+    h.settle()
+    assert h.told.ends == [("w1", 1, "succeeded")]
+
+
+def test_a_success_with_warnings_says_so(h: Harness) -> None:
+    class Warns(CreateWorkspace):
+        def decide(self, row: StepRow, seen: Json, now: Any) -> Any:
+            return Done({"id": "", "warnings": ["one principal is unknown"]})
+
+    h.kind.plan = lambda head, body: [Warns(h.world, "FIN-DEV", "ana")]  # type: ignore[method-assign]
+    h.kind.register = lambda head, project, outcomes: {}  # type: ignore[method-assign]
+    h.accept()
+    h.settle()
+    assert h.head().status is Status.SUCCEEDED_WITH_WARNINGS
+
+
+# ---- failure, cancel
+
+
+def test_a_failure_takes_back_what_was_made_newest_first_and_ends_failed(h: Harness) -> None:
+    h.world.refused.add("add")
+    h.accept()
+    h.settle()
+    assert (h.head().status, h.alive()) == (Status.FAILED, [])
+    assert (h.head().error or {})["step"] == "dev/access"
+    assert h.rows()["access"].status is StepStatus.FAILED
+    assert h.rows()["workspace"].status is StepStatus.UNDONE
+
+
+def test_a_failure_that_was_written_to_the_step_but_not_to_the_head_is_not_forgotten(h: Harness) -> None:
+    h.world.refused.add("add")
+    h.accept()
+    h.tap = Breaks("table workflows replace", number=4)
+    h.deliver(h.queue.visible()[0])
+    h.tap = Breaks("")
+    assert not h.head().undo
+    assert "error" in h.rows()["access"].outcome
+    h.world.refused.clear()
+    h.settle()
+    assert h.head().status is Status.FAILED
+
+
+def test_cancel_takes_back_what_was_made(h: Harness) -> None:
+    waits(h)
+    assert h.engine().cancel("w1").status is Status.CLEANING_UP
+    h.settle()
+    assert (h.head().status, h.alive(), (h.head().error or {})["code"]) == (Status.CANCELLED, [], "cancelled")
+
+
+def test_cancel_while_a_runner_works_lets_no_further_act_begin(h: Harness) -> None:
+    h.accept()
+    h.tap = Meanwhile("world read", lambda: h.engine().cancel("w1"))
+    h.deliver_all()
+    assert (h.world.calls["add"], h.head().status, h.alive()) == (0, Status.CANCELLED, [])
+
+
+def test_cancel_in_the_very_moment_of_success_takes_back(h: Harness) -> None:
+    h.accept()
+    h.tap = Meanwhile("table workflows replace", lambda: h.engine().cancel("w1"), number=4)
+    h.deliver_all()
+    assert (h.head().status, h.alive()) == (Status.CANCELLED, [])
+
+
+def test_cancel_does_not_break_retry_after(h: Harness) -> None:
+    h.world.fates["create"].append(THROTTLED)
+    h.accept()
+    h.deliver_all()
+    h.engine().cancel("w1")
+    assert {message.visible_at - h.clock() for message in h.queue.sent} == {MINUTE}
+    h.sweep()
+    assert h.queue.visible() == []
+    h.settle()
+    assert h.head().status is Status.CANCELLED
+
+
+def test_cancel_twice_is_one_cancel(h: Harness) -> None:
+    waits(h)
+    h.engine().cancel("w1")
+    turned = h.head()
+    assert h.engine().cancel("w1") == turned
+
+
+def test_what_has_ended_can_not_be_cancelled(h: Harness) -> None:
+    h.accept()
+    h.settle()
+    with pytest.raises(Ended):
+        h.engine().cancel("w1")
+    with pytest.raises(Unknown):
+        h.engine().cancel("nobody")
+
+
+def test_a_cancel_after_a_failure_leaves_the_failure_as_the_reason(h: Harness) -> None:
+    h.world.refused.add("add")
+    h.world.fates["delete"].append(THROTTLED)
+    h.accept()
+    h.deliver_all()
+    h.engine().cancel("w1")
+    h.settle()
+    assert (h.head().status, (h.head().error or {})["code"]) == (Status.FAILED, "forbidden")
+
+
+# ---- retry
+
+
+def test_only_what_has_failed_can_be_tried_again(h: Harness) -> None:
+    h.accept()
+    with pytest.raises(Ended):
+        h.engine().retry("w1")
+    with pytest.raises(Unknown):
+        h.engine().retry("nobody")
+
+
+def test_a_retry_begins_from_the_beginning_by_the_current_plan(h: Harness) -> None:
+    failed(h)
+    h.kind.versions = (3, 2)
+    again = h.engine().retry("w1")
+    assert (again.status, again.generation, again.plan_version, again.error) == (Status.ACCEPTED, 2, 3, None)
+    h.settle()
+    assert (h.head().status, h.alive()) == (Status.SUCCEEDED, [("FIN-DEV", ["ana", "app"])])
+    assert h.told.ends == [("w1", 1, "failed"), ("w1", 2, "succeeded")]
+
+
+@pytest.mark.parametrize("call", range(1, 9))
+def test_a_late_end_of_the_first_round_takes_neither_place_nor_row_of_the_second(h: Harness, call: int) -> None:
+    """The end is overtaken by retry, before each of its calls; and then the retry's message is lost."""
+    calls: list[str] = []
+
+    @contextmanager
+    def overtaken(operation: str) -> Iterator[None]:
+        calls.append(operation)
+        if len(calls) == call:
+            h.engine().retry("w1")
+            h.queue.sent.clear()
+            h.clock.advance(3 * MINUTE)
+            h.sweep()
+            h.deliver(h.queue.visible()[0])
+        yield
+
+    h.world.refused.add("add")
+    h.accept()
+    h.tap = Breaks("table open get")
+    h.deliver_all()
+    h.world.refused.clear()
+    h.world.fates["create"].extend([THROTTLED])
+    assert h.head().status is Status.FAILED
+    h.tap = overtaken
+    h.engine()._finish(h.store.head("w1"))  # type: ignore[arg-type]
+    h.tap = Breaks("")
+    if h.head().status is Status.WAITING:
+        assert (h.order(), list(h.opened.rows)) == (("w1",), [("open", "w1")])
+    h.settle()
+    if len(calls) >= call:
+        assert h.head().status is Status.SUCCEEDED
+
+
+def test_a_retry_that_died_before_its_head_leaves_the_failure_and_is_forgotten_after_an_hour(h: Harness) -> None:
+    failed(h)
+    h.tap = Breaks("table workflows replace")
+    with pytest.raises(Crash):
+        h.engine().retry("w1")
+    h.tap = Breaks("")
+    h.sweep()
+    assert h.opened.rows
+    h.clock.advance(HOUR + SECOND)
+    h.sweep()
+    assert (h.opened.rows, h.head().status) == ({}, Status.FAILED)
+
+
+def test_a_retry_that_died_after_its_head_is_carried_out(h: Harness) -> None:
+    failed(h)
+    h.tap = Breaks("queue workflow-steps send")
+    with pytest.raises(Crash):
+        h.engine().retry("w1")
+    h.settle()
+    assert h.head().status is Status.SUCCEEDED
