@@ -18,7 +18,7 @@ from shared.workflow.store import project_key
 MOST_OWNERS = 10
 MOST_ACCESS = 50
 MOST_ENVIRONMENTS = 10
-LONGEST_PROJECT = 190
+LONGEST_PROJECT = 198
 LONGEST_PROJECT_KEY = 400
 """Characters of a table's key: it holds 512, and a prefix comes before it."""
 LONGEST_UPN = 113
