@@ -13,7 +13,7 @@ from shared.workflow.steps import Act, Change, Done, Fail, Step, Undone, UndoVer
 from tests.workflow.world import APP, CALL, LATEST_EFFECT, LATEST_VISIBLE, Request, World
 
 SKEW = timedelta(minutes=1)
-ANNOUNCED_BEFORE = timedelta(seconds=30)
+ANNOUNCED_BEFORE = timedelta(seconds=60)
 """A call begins no later than this after its announcement."""
 SETTLED = ANNOUNCED_BEFORE + CALL + LATEST_EFFECT + SKEW
 VISIBLE = SETTLED + LATEST_VISIBLE
