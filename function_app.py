@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from shared import telemetry, web, wiring
+from shared import messages, telemetry, web, wiring
 
 telemetry.install()
 
@@ -51,3 +51,101 @@ def embed_tokens(req: func.HttpRequest) -> func.HttpResponse:
     caller = services.callers.verify(req.headers.get("authorization"), role="Embed.Issue")
     issued = services.embed.issue(caller, web.body(req, EmbedTokenRequest))
     return web.respond(issued, headers={"Cache-Control": "no-store"})
+
+
+# ---- provisioning
+@app.function_name("provisioning-submit")
+@app.route("provisioning-requests", methods=["POST"])
+@web.endpoint("provisioning-submit")
+def provisioning_submit(req: func.HttpRequest) -> func.HttpResponse:
+    """Record a provisioning request, which is then carried out; with `?dryRun=true` only say what would be."""
+    from shared.provisioning.request import ProvisioningRequest
+
+    services = wiring.services()
+    caller = services.callers.verify(req.headers.get("authorization"), role="Provisioning.Write")
+    request, dry_run = web.body(req, ProvisioningRequest), web.flag(req, "dryRun")
+    document = services.provisioning.submit(caller, request, req.headers.get("idempotency-key"), dry_run)
+    return web.respond(document) if dry_run else web.accepted("provisioning-requests", document)
+
+
+@app.function_name("provisioning-get")
+@app.route("provisioning-requests/{id}", methods=["GET"])
+@web.endpoint("provisioning-get")
+def provisioning_get(req: func.HttpRequest) -> func.HttpResponse:
+    """The status document of a provisioning request."""
+    services = wiring.services()
+    services.callers.verify(req.headers.get("authorization"), role="Provisioning.Read")
+    return web.respond(services.provisioning.get(req.route_params["id"]))
+
+
+@app.function_name("provisioning-list")
+@app.route("provisioning-requests", methods=["GET"])
+@web.endpoint("provisioning-list")
+def provisioning_list(req: func.HttpRequest) -> func.HttpResponse:
+    """Provisioning requests, the newest first, page by page."""
+    from shared.provisioning.pages import read_query
+
+    services = wiring.services()
+    services.callers.verify(req.headers.get("authorization"), role="Provisioning.Read")
+    asked = (req.params.get(name) for name in ("status", "project", "top", "continuationToken"))
+    return web.respond(services.provisioning.list(read_query(*asked)))
+
+
+@app.function_name("provisioning-cancel")
+@app.route("provisioning-requests/{id}/cancel", methods=["POST"])
+@web.endpoint("provisioning-cancel")
+def provisioning_cancel(req: func.HttpRequest) -> func.HttpResponse:
+    """Take back what a request has made so far."""
+    services = wiring.services()
+    caller = services.callers.verify(req.headers.get("authorization"), role="Provisioning.Write")
+    return web.accepted("provisioning-requests", services.provisioning.cancel(caller, req.route_params["id"]))
+
+
+@app.function_name("provisioning-retry")
+@app.route("provisioning-requests/{id}/retry", methods=["POST"])
+@web.endpoint("provisioning-retry")
+def provisioning_retry(req: func.HttpRequest) -> func.HttpResponse:
+    """Begin a failed request again."""
+    services = wiring.services()
+    caller = services.callers.verify(req.headers.get("authorization"), role="Provisioning.Write")
+    return web.accepted("provisioning-requests", services.provisioning.retry(caller, req.route_params["id"]))
+
+
+@app.function_name("provisioning-queue")
+@app.queue_trigger("message", "provisioning-requests", "AzureWebJobsStorage")
+@messages.endpoint("provisioning-requests", key="requestId")
+def provisioning_queue(message: func.QueueMessage) -> None:
+    """A provisioning request that another system put on the queue."""
+    wiring.services().queued_requests.take(message.id or "", message.get_body())
+
+
+@app.function_name("provisioning-queue-poison")
+@app.queue_trigger("message", "provisioning-requests-poison", "AzureWebJobsStorage")
+@messages.endpoint("provisioning-requests-poison")
+def provisioning_queue_poison(message: func.QueueMessage) -> None:
+    """One that failed again and again: recorded, so that its sender can read it."""
+    wiring.services().queued_requests.poisoned(message.id or "", message.get_body())
+
+
+@app.function_name("workflow-steps")
+@app.queue_trigger("message", "workflow-steps", "AzureWebJobsStorage")
+@messages.endpoint("workflow-steps")
+def workflow_steps(message: func.QueueMessage) -> None:
+    """Go on with one workflow."""
+    wiring.services().workflow.go_on(message.get_body())
+
+
+@app.function_name("workflow-steps-poison")
+@app.queue_trigger("message", "workflow-steps-poison", "AzureWebJobsStorage")
+@messages.endpoint("workflow-steps-poison")
+def workflow_steps_poison(message: func.QueueMessage) -> None:
+    """An invocation that failed again and again: a strike against its workflow, which goes on."""
+    wiring.services().workflow.poisoned(message.get_body())
+
+
+@app.function_name("workflow-sweep")
+@app.timer_trigger("timer", "0 * * * * *")
+@messages.timer("workflow-sweep")
+def workflow_sweep(timer: func.TimerRequest) -> None:
+    """Each minute: find workflows whose message was lost or whose worker died."""
+    wiring.services().workflow.sweep()

@@ -31,6 +31,14 @@ class StorageSettings:
     queue_url: str
     table_url: str
 
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], name: str) -> StorageSettings:
+        """One account alone, so that messages can be put back while other settings are faulty."""
+        reader = SettingReader(env)
+        settings = _storage(reader, name, _cloud(reader), ("blob", "queue", "table"))
+        reader.finish()
+        return settings
+
 
 @dataclass(frozen=True)
 class CallerSettings:

@@ -93,6 +93,20 @@ def body(req: func.HttpRequest, model: type[M]) -> M:
     return check(model, parse_json(req.get_body()))
 
 
+def accepted(collection: str, document: Mapping[str, object]) -> func.HttpResponse:
+    """202 for work that has been recorded: the document of today, and where to read tomorrow's."""
+    location = f"/api/{collection}/{document['id']}"
+    return respond(document, status=202, headers={"Location": location, "Retry-After": "5"})
+
+
+def flag(req: func.HttpRequest, name: str) -> bool:
+    """A query parameter that is `true` or `false`, which is what it is when left out. Raises InvalidRequest."""
+    value = req.params.get(name, "false")
+    if value not in ("true", "false"):
+        raise InvalidRequest("A parameter is not valid.", faults=[Fault(name, "Must be true or false.")])
+    return str(value) == "true"
+
+
 def _correlation_id(req: func.HttpRequest) -> str:
     sent = req.headers.get(CORRELATION_HEADER) or ""
     return sent if _CORRELATION_ID.fullmatch(sent) else str(uuid.uuid4())

@@ -24,10 +24,19 @@ if TYPE_CHECKING:
     from shared.auth.vault import Vault
     from shared.embed.service import EmbedTokens
     from shared.powerbi.transport import Transport
+    from shared.provisioning.from_queue import QueuedRequests
+    from shared.provisioning.policy import PolicyDocument
+    from shared.provisioning.service import Provisioning
+    from shared.provisioning.steps.common import Services as ProvisioningServices
     from shared.readiness import Readiness
     from shared.settings import CallerSettings, Settings
+    from shared.storage.blobs import Container
     from shared.storage.connection import StorageAccount
     from shared.storage.documents import Documents
+    from shared.storage.events import Events
+    from shared.storage.queues import Queue
+    from shared.workflow.engine import Engine
+    from shared.workflow.triggers import Triggers
 
 __all__ = ["VERSION", "Services", "readiness", "services"]
 
@@ -65,7 +74,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.building = threading.RLock()
-        self.document_names = ("embed.yaml",)
+        self.document_names = ("embed.yaml", "policy.yaml")
 
     @once
     def managed_identity(self) -> TokenCredential:
@@ -104,16 +113,26 @@ class Services:
     def documents(self) -> Documents:
         """The operator's documents that are in force."""
         from shared.embed.documents import read_embed_document
+        from shared.provisioning.policy import read_policy_document
         from shared.storage.documents import Documents
 
-        return Documents(self.storage.blobs, {"embed.yaml": read_embed_document}, utc_now)
+        readers = {"embed.yaml": read_embed_document, "policy.yaml": read_policy_document}
+        return Documents(self.storage.blobs, readers, utc_now)
+
+    def policy(self) -> PolicyDocument | None:
+        """What may be asked for and changed at all; None (deny) where no policy has been accepted."""
+        from shared.provisioning.policy import PolicyDocument
+
+        accepted = self.documents.accepted("policy.yaml")
+        return accepted.value if accepted and isinstance(accepted.value, PolicyDocument) else None
 
     @once
     def powerbi(self) -> Transport:
-        """The Power BI REST API."""
+        """The Power BI REST API; what the policy does not let this deployment change is never sent."""
+        from shared.powerbi.guardrails import Guard
         from shared.powerbi.transport import Transport
 
-        return Transport(self.settings.cloud, self.tokens, utc_now)
+        return Transport(self.settings.cloud, self.tokens, utc_now, Guard(self.policy))
 
     @once
     def embed(self) -> EmbedTokens:
@@ -122,6 +141,75 @@ class Services:
 
         client_id = self.settings.identities["embed"].client_id
         return EmbedTokens(self.documents, self.powerbi, utc_now, client_id)
+
+    # ---- provisioning
+    @once
+    def provisioning_services(self) -> ProvisioningServices:
+        """What provisioning acts through."""
+        from shared.auth.own_identity import OwnIdentity
+        from shared.provisioning.steps.common import Services as ProvisioningServices
+
+        return ProvisioningServices(self.powerbi, OwnIdentity(self.tokens, "operations"))
+
+    @once
+    def engine(self) -> Engine:
+        """The workflow engine, with the kinds of workflow that there are."""
+        from shared.provisioning.kinds import kinds
+        from shared.provisioning.outside import Told
+        from shared.storage.audit import Audit
+        from shared.storage.tables import Table
+        from shared.workflow.engine import Engine
+        from shared.workflow.store import Store, Tables
+
+        workflows, opened, projects, audit = (
+            Table(self.storage.tables, name) for name in ("workflows", "open", "projects", "audit")
+        )
+        store = Store(Tables(workflows, opened, projects), self.container("requests"))
+        told = Told(Audit(audit), self.events, utc_now)
+        return Engine(store, self.queue("workflow-steps"), told, kinds(self.provisioning_services), utc_now)
+
+    @once
+    def provisioning(self) -> Provisioning:
+        """Provisioning requests as their callers know them."""
+        from shared.provisioning.service import Provisioning
+
+        return Provisioning(self.engine, self.provisioning_services, self.policy)
+
+    @once
+    def queued_requests(self) -> QueuedRequests:
+        """Provisioning requests that other systems put on a queue."""
+        from shared.provisioning.from_queue import QueuedRequests
+
+        return QueuedRequests(self.provisioning, self.engine, self.container("rejected"), utc_now)
+
+    @once
+    def workflow(self) -> Triggers:
+        """The engine's messages and its sweep."""
+        from shared.workflow.triggers import Triggers
+
+        return Triggers(self.engine, self.queue("workflow-steps"), self.container("rejected"))
+
+    # ---- what capabilities share
+    @once
+    def events(self) -> Events:
+        """Where others are told what happened."""
+        from shared.storage.events import Events, Topic
+
+        endpoint = self.settings.events_topic_endpoint
+        topic = Topic(endpoint, lambda: self.managed_identity) if endpoint else None
+        return Events(self.queue("operations-events"), topic)
+
+    def queue(self, name: str) -> Queue:
+        """A queue of the app's account."""
+        from shared.storage.queues import Queue
+
+        return Queue(self.storage.queues, name)
+
+    def container(self, name: str) -> Container:
+        """A container of the app's account."""
+        from shared.storage.blobs import Container
+
+        return Container(self.storage.blobs, name)
 
     @once
     def readiness(self) -> Readiness:

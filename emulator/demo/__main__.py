@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from emulator.demo import embedding
+from emulator.demo import embedding, provisioning
 from emulator.demo.stage import DemoFailed, Stage, expect, line, raised, step
 
-SCENES = (embedding.play,)
+SCENES = (provisioning.play, embedding.play)
 
 
 def main() -> int:

@@ -60,6 +60,14 @@ class Stage:
         expect(answer.status_code == 200, f"Entra answered {answer.status_code}: {answer.text}")
         return str(answer.json()["access_token"])
 
+    def put_on_queue(self, queue: str, message: Json) -> None:
+        """Put a message on a queue of the app's account, as another system does."""
+        from azure.storage.queue import QueueClient
+
+        client = QueueClient.from_connection_string(self.described["storageConnectionString"], queue)
+        with client:
+            client.send_message(json.dumps(message))
+
     def upstream_calls(self) -> int:
         """How many calls reached Entra, Key Vault and Power BI so far."""
         return len(self.control("GET", "requests")["value"])
