@@ -12,6 +12,7 @@ class Fields:
     """One JSON object. Names are compared without case: Microsoft's schema and its examples disagree about it."""
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.raw = dict(raw)
         self._raw = {name.lower(): value for name, value in raw.items()}
 
     def text(self, name: str) -> str:
@@ -28,6 +29,11 @@ class Fields:
         """The object of that name; an empty one where there is none."""
         value = self._raw.get(name.lower())
         return Fields(value if isinstance(value, dict) else {})
+
+    def objects(self, name: str) -> list[Fields]:
+        """The objects in the list of that name; none where there is no list."""
+        value = self._raw.get(name.lower())
+        return [Fields(item) for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def one(answer: Answer) -> Fields:
