@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.cloud import Cloud, environment_of, running
+from tests.contract.coverage import pytest_terminal_summary  # noqa: F401 - prints what of Power BI our client uses
 
 # The same examples at every run, however slow the machine is; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
