@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from shared.auth.own_identity import OwnIdentity
 from shared.auth.tokens import AppTokens
 from shared.auth.vault import Vault
 from shared.powerbi.guardrails import Guard
-from shared.powerbi.transport import Transport
+from shared.powerbi.transport import Answer, Transport
 from shared.provisioning.from_queue import QueuedRequests
 from shared.provisioning.kinds import kinds
 from shared.provisioning.outside import Told
@@ -31,7 +32,7 @@ from shared.workflow.engine import Engine
 from shared.workflow.store import Store, Tables
 from shared.workflow.triggers import Triggers
 from tests.cloud import PROJECT, Cloud
-from tests.workflow.memory import MemoryContainer, MemoryQueue, MemoryTable
+from tests.workflow.memory import MemoryContainer, MemoryQueue, MemoryTable, Tap, untapped
 
 Json = dict[str, Any]
 
@@ -78,6 +79,16 @@ def access(principal: str, role: str | None = "Viewer", kind: str = "User", envi
     return entry | ({"environments": environments.split()} if environments else {})
 
 
+class TappedTransport(Transport):
+    """The transport, with the tap around each call."""
+
+    tap: Tap = staticmethod(untapped)
+
+    def call(self, operation: str, method: str, path: str, **more: Any) -> Answer:
+        with self.tap(f"powerbi {operation}"):
+            return super().call(operation, method, path, **more)
+
+
 @dataclass
 class Stage:
     """One deployment of the service against the emulated cloud."""
@@ -85,23 +96,34 @@ class Stage:
     cloud: Cloud
     offset: timedelta = timedelta(0)
     poisoned: list[bytes] = field(default_factory=list)
+    tap: Tap = untapped
+    """Wraps every storage operation and every call to Power BI."""
+    before: Stage | None = None
+    """Its tokens are used again: getting them is not what is tested."""
 
     def __post_init__(self) -> None:
         settings = Settings.from_env(os.environ)
-        credential = managed_identity(settings.managed_identity_client_id)
-        tokens = AppTokens(settings, Vault(settings.key_vault_url, lambda: credential), utc_now)
+        self.tokens: AppTokens = self.before.tokens if self.before else _tokens(settings)
+        tokens = self.tokens
         self.policy: PolicyDocument | None = read_policy_document((PROJECT / "config/policy.yaml").read_bytes())
-        self.transport = Transport(settings.cloud, tokens, self.now, Guard(lambda: self.policy))
+        self.transport = TappedTransport(settings.cloud, tokens, self.now, Guard(lambda: self.policy))
+        self.transport.tap = self._tapped
         self.services = Services(self.transport, OwnIdentity(tokens, "operations"))
-        self.tables = Tables(MemoryTable("workflows"), MemoryTable("open"), MemoryTable("projects"))
-        self.audit, self.events = MemoryTable("audit"), MemoryQueue(self.now)
-        self.queue, self.rejected = MemoryQueue(self.now), MemoryContainer("rejected")
-        self.store = Store(self.tables, MemoryContainer("requests"))
+        self.workflows, self.open, self.projects, self.audit = (
+            MemoryTable(name, self._tapped) for name in ("workflows", "open", "projects", "audit")
+        )
+        self.queue = MemoryQueue(self.now, self._tapped, "workflow-steps")
+        self.events = MemoryQueue(self.now, self._tapped, "operations-events")
+        self.requests, self.rejected = (MemoryContainer(name, self._tapped) for name in ("requests", "rejected"))
+        self.store = Store(Tables(self.workflows, self.open, self.projects), self.requests)
         told = Told(Audit(self.audit), Events(self.events), self.now)
         self.engine = Engine(self.store, self.queue, told, kinds(self.services), self.now)
         self.provisioning = Provisioning(self.engine, self.services, lambda: self.policy)
         self.queued = QueuedRequests(self.provisioning, self.engine, self.rejected, self.now)
         self.triggers = Triggers(self.engine, self.queue, self.rejected)
+
+    def _tapped(self, operation: str) -> AbstractContextManager[None]:
+        return self.tap(operation)  # as it is by then
 
     # ---- time
     def now(self) -> datetime:
@@ -142,7 +164,7 @@ class Stage:
     def settle(self, patience: timedelta = timedelta(hours=3)) -> None:
         """Until nothing is left to do; messages come when they are due, and the sweep each minute."""
         end = self.now() + patience
-        while self.tables.open.rows:  # type: ignore[attr-defined]  # a table in memory
+        while self.open.rows:
             if self.deliver():
                 continue
             assert self.now() < end, "never comes to rest"
@@ -204,6 +226,11 @@ class Stage:
 
     def rejections(self) -> list[Json]:
         return [json.loads(blob) for blob in self.rejected.blobs.values()]
+
+
+def _tokens(settings: Settings) -> AppTokens:
+    credential = managed_identity(settings.managed_identity_client_id)
+    return AppTokens(settings, Vault(settings.key_vault_url, lambda: credential), utc_now)
 
 
 def step(document: Json, environment: str, name: str) -> Json:
