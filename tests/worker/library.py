@@ -1,0 +1,129 @@
+"""Drives `process.py`: Microsoft's worker library with this app, as tests see it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.cloud import Cloud
+
+PROJECT = Path(__file__).parents[2]
+PROCESS = Path(__file__).with_name("process.py")
+LIBRARY = "azure-functions-runtime"
+Json = dict[str, Any]
+
+needs_the_library = pytest.mark.skipif(
+    sys.version_info < (3, 13), reason="Microsoft's worker library needs Python 3.13 or newer"
+)
+
+
+class Library:
+    """One worker process."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.functions: dict[str, Json] = {}
+        """The trigger of each function, by its name."""
+        self.indexing = 0.0
+        """Milliseconds that indexing took."""
+
+    def ask(self, **command: Any) -> Json:
+        """Send a command, and give what came back; an error of the process itself fails the test."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, f"the worker ended with {self._process.wait(10)}"
+        reply: Json = json.loads(line)
+        assert "fault" not in reply, reply["fault"]
+        return reply
+
+    def index(self) -> None:
+        """Let the library import the app and find its functions."""
+        found = self.ask(do="index")
+        self.functions, self.indexing = found["functions"], found["milliseconds"]
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Names of the functions with such a trigger."""
+        return [name for name, trigger in self.functions.items() if trigger["type"] == kind]
+
+    def call(self, function: str, token: str = "", body: object = None, **parts: Any) -> Json:
+        """Invoke an HTTP function as the host does; header names arrive in lower case."""
+        text = "" if body is None else json.dumps(body)
+        headers = {"host": "localhost"} | ({"authorization": f"Bearer {token}"} if token else {})
+        if body is not None:
+            headers |= {"content-type": "application/json", "content-length": str(len(text.encode()))}
+        return self.ask(do="invoke", function=function, headers=headers, body=text, **parts)
+
+
+@contextmanager
+def worker(
+    environment: dict[str, str], *, only: Iterable[str] | None = None, scratch: Path | None = None
+) -> Iterator[Library]:
+    """A worker process; `only` are the installed files that it may import, listed for it in `scratch`."""
+    command = [sys.executable, str(PROCESS), str(PROJECT)]
+    if only is not None and scratch is not None:
+        listed = scratch / "allowed.txt"
+        listed.write_text("\n".join(only))
+        command.append(str(listed))
+    with subprocess.Popen(
+        command,
+        cwd=PROJECT.parent,
+        env=environment,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        library = Library(process)
+        try:
+            library.index()
+            yield library
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait(30)
+
+
+def environment_in(cloud: Cloud) -> dict[str, str]:
+    """What the platform would give the worker: the app's settings, and the way to the emulated cloud."""
+    kept = {name: value for name, value in os.environ.items() if name not in cloud.described["removeEnvironment"]}
+    return {**kept, **cloud.environment, **cloud.settings}
+
+
+def required_files(also: Iterable[str] = ()) -> list[str]:
+    """Every installed file that installing `requirements.txt` (and `also`) alone would bring."""
+    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    wanted = [*(line for line in lines if line and not line.startswith("#")), *also]
+    found = required_distributions(wanted)
+    return [str(file.locate()) for one in found.values() for file in one.files or ()]
+
+
+def required_distributions(wanted: Iterable[str]) -> dict[str, importlib.metadata.Distribution]:
+    """The distributions that these requirements need, with all that those need."""
+    found: dict[str, importlib.metadata.Distribution] = {}
+    waiting = [(Requirement(line), "") for line in wanted]
+    done: set[tuple[str, str]] = set()
+    while waiting:
+        requirement, extra = waiting.pop()
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        found.setdefault(name, importlib.metadata.distribution(name))
+        for chosen in ("", *requirement.extras):
+            if (name, chosen) not in done:
+                done.add((name, chosen))
+                waiting += [(Requirement(line), chosen) for line in found[name].requires or ()]
+    return found
