@@ -119,8 +119,7 @@ class Provisioning:
 
     def cancel(self, caller: CallerLike, id: str) -> Json:
         """Take back what was made. Raises Unknown, NotAllowed, or Ended where there is nothing left to cancel."""
-        self._owned(caller, id)
-        return self._document(self._engine.cancel(id))
+        return self._document(self._engine.cancel(self._owned(caller, id).id))
 
     def retry(self, caller: CallerLike, id: str) -> Json:
         """Begin again after a failure, by the policy of now. Raises Unknown, NotAllowed, Ended, InvalidRequest."""
@@ -130,8 +129,8 @@ class Provisioning:
             raise Ended("This request can't be tried again: it was never valid. Send it anew under another key.")
         if head.status.value == "failed":
             asked = validated(ProvisioningRequest, body["request"]).root
-            self._engine.store.put_body(id, head.body_hash, self._allowed(caller, asked))
-        return self._document(self._engine.retry(id))
+            self._engine.store.put_body(head.id, head.body_hash, self._allowed(caller, asked))
+        return self._document(self._engine.retry(head.id))
 
     # ---- what may be asked for
     def policy(self) -> PolicyDocument:
@@ -169,7 +168,8 @@ class Provisioning:
 
     # ---- heads
     def _head(self, id: str) -> Head:
-        head = self._engine.store.head(id) if _is_id(id) else None
+        known = id.lower()
+        head = self._engine.store.head(known) if _is_id(known) else None
         if head is None or head.kind not in OPERATIONS:
             raise Unknown(f"There is no provisioning request {id[:64]}.")
         return head
