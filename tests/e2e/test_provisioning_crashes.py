@@ -16,6 +16,7 @@ from tests.e2e.provisioning_stage import (
     BEN,
     CAPACITY,
     OPERATIONS,
+    POWER_BI,
     Json,
     Stage,
     access,
@@ -104,12 +105,13 @@ def fails(stage: Stage, document: Json, stranger: Json) -> None:
 Judge = Callable[[Stage, Json, Json], None]
 
 
-def die(stage: Stage, body: Json, judge: Judge, point: Point) -> int:
+def die(stage: Stage, body: Json, judge: Judge, point: Point, meet: Callable[[Stage], None] = lambda _: None) -> int:
     """One run from the beginning; answers how many calls it made."""
     stage.cloud.reset()
     stage = Stage(stage.cloud, tap=point.tap, before=stage)
     stranger_id = stage.stranger("FIN-Stranger-PROD", BEN, OPERATIONS)
     stranger = stage.cloud.state()["workspaces"][stranger_id]
+    meet(stage)
     document = run(stage, body)
     calls = point.calls
     judge(stage, document, stranger)
@@ -132,3 +134,21 @@ def test_a_crash_anywhere_changes_nothing_about_the_end(cloud: Cloud, body: Json
         except AssertionError as error:
             raise AssertionError(f"{'after' if point.after else 'before'} call {point.number} of {calls}") from error
         assert point.calls >= point.number, "the crash never came"
+
+
+@pytest.mark.parametrize(("body", "judge"), [(REQUEST, succeeds), (FAILING, fails)], ids=["succeeds", "fails"])
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_an_answer_of_power_bi_lost_anywhere_changes_nothing_about_the_end(
+    cloud: Cloud, body: Json, judge: Judge, drop: str
+) -> None:
+    """The worker lives and goes on; what it sent may have had its effect."""
+    stage = Stage(cloud)
+    die(stage, body, judge, Point())
+    changes = len(stage.mutating())
+    assert changes >= 4
+    for number in range(changes):
+
+        def lose(stage: Stage, number: int = number) -> None:
+            stage.cloud.fault(POWER_BI, ".*", method="POST|PUT|PATCH|DELETE", drop=drop, skip=number)
+
+        die(stage, body, judge, Point(), lose)
