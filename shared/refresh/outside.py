@@ -1,0 +1,61 @@
+"""Who is told: each change in the table `audit`, each end of a run as a CloudEvent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from shared.refresh.records import Change, Run
+from shared.refresh.run_document import run_document
+from shared.times import Now
+
+
+class AuditTable(Protocol):
+    """The table `audit`: the same operation and act is the same row."""
+
+    def record(  # noqa: PLR0917 - the table's columns
+        self,
+        operation: str,
+        act: str,
+        caller: Mapping[str, Any],
+        target: str,
+        decision: str,
+        request_id: str,
+        correlation_id: str,
+        when: datetime,
+    ) -> None: ...
+
+
+class EventSink(Protocol):
+    """Where events go; the same `id` is the same event."""
+
+    def tell(self, type: str, subject: str, id: str, data: Mapping[str, Any], when: datetime) -> None: ...
+
+
+class Told:
+    """What the engine tells of refresh runs."""
+
+    def __init__(self, audit: AuditTable, events: EventSink, now: Now) -> None:
+        self._audit = audit
+        self._events = events
+        self._now = now
+
+    def changed(self, run: Run, change: Change) -> None:
+        """One row for each change, with the verified caller (or what set it off) and Power BI's request id."""
+        caller = run.caller or {"kind": "app", "trigger": run.trigger.value}
+        act = f"{change.claim} {change.action}"
+        decision = (
+            f"{change.action} {change.detail} {change.outcome}"
+            if change.detail
+            else f"{change.action} {change.outcome}"
+        )
+        target = f"workspace {run.workspace_id} dataset {run.dataset_id}"
+        self._audit.record(run.id, act, caller, target, decision, change.request_id, run.correlation_id, self._now())
+
+    def ended(self, run: Run) -> None:
+        """`refresh.completed`, `refresh.failed` …, with the run document but for its lists, which may be too long."""
+        subject, status = f"refresh-runs/{run.id}", run.status.value
+        when = run.ended_at or self._now()
+        data = {name: value for name, value in run_document(run).items() if name not in ("objects", "attempts")}
+        self._events.tell(f"refresh.{status}", subject, f"{run.id}-{status}", data, when)
