@@ -20,6 +20,7 @@ from emulator.certificates import Certificates, make_certificates
 from emulator.clock import Clock
 from emulator.clouds import CLOUDS, STORAGE_KINDS, all_host_names
 from emulator.control import Control
+from emulator.embed_page.service import EmbedPage
 from emulator.entra import Entra
 from emulator.entra_directory import Directory
 from emulator.entra_tokens import TokenAuthority
@@ -88,7 +89,8 @@ class Cloud:
         self.entra = Entra(self.authority, self.directory)
         self.managed_identity = ManagedIdentity(self.entra)
         self.powerbi = PowerBI(self.authority, self.clock)
-        self.hosts = Hosts([self.entra, KeyVault(self.authority, self.store), self.powerbi, self.canary])
+        vault, page = KeyVault(self.authority, self.store), EmbedPage(self.powerbi)
+        self.hosts = Hosts([self.entra, vault, self.powerbi, page, self.canary])
 
     def front(self, only: Service | None = None) -> Front:
         """An HTTP front for all services, or for one."""

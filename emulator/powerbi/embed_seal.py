@@ -13,6 +13,10 @@ from datetime import datetime
 from emulator.http import Json
 
 
+class EmbedTokenExpired(ValueError):
+    """The token was good, and is no longer."""
+
+
 def seal(grant: Json, key: bytes) -> str:
     """`H4sI…`: base64 of gzip of JSON, with an HMAC over the grant."""
     sealed = {"grant": grant, "mac": _mac(grant, key)}
@@ -20,7 +24,10 @@ def seal(grant: Json, key: bytes) -> str:
 
 
 def unseal(token: str, key: bytes, now: datetime) -> Json:
-    """What the token grants: `exp` in epoch seconds, the rest as it was made. ValueError if forged or expired."""
+    """What the token grants: `exp` in epoch seconds, the rest as it was made.
+
+    Raises  ValueError for what is forged or no token, EmbedTokenExpired for what is too old.
+    """
     try:
         sealed = json.loads(gzip.decompress(base64.b64decode(token, validate=True)))
         grant, mac = sealed["grant"], sealed["mac"]
@@ -29,7 +36,7 @@ def unseal(token: str, key: bytes, now: datetime) -> Json:
     if not isinstance(grant, dict) or not hmac.compare_digest(str(mac), _mac(grant, key)):
         raise ValueError("This embed token was not made by this emulator, or was changed")
     if now.timestamp() >= grant["exp"]:
-        raise ValueError("This embed token has expired")
+        raise EmbedTokenExpired("This embed token has expired")
     return grant
 
 

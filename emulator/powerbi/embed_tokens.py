@@ -204,7 +204,8 @@ def _minted(visit: Visit, wanted: Wanted, *, trial: bool) -> Answer:
 def _expiration(visit: Visit, minutes: int) -> datetime:
     """The end of the Entra token with which it is made; a lifetime can only shorten that."""
     end = datetime.fromtimestamp(int(visit.caller.claims["exp"]), UTC)
-    return min(end, visit.real_now + timedelta(minutes=minutes)) if minutes else end
+    shorter = (timedelta(minutes=minutes), visit.state.lasts("embedTokenLife"))
+    return min([end, *(visit.real_now + life for life in shorter if life)])
 
 
 def _grant(wanted: Wanted) -> Json:

@@ -89,8 +89,16 @@ class PowerBI(Service):
         return refreshes.from_portal(self._state, workspace_id.lower(), dataset_id.lower(), self._clock.now())
 
     def read_embed_token(self, token: str) -> Json:
-        """What a sealed, unexpired embed token grants; raises ValueError for any other text."""
+        """What a sealed, unexpired embed token grants; raises ValueError for any other text.
+
+        EmbedTokenExpired, which is one, tells that it was good once.
+        """
         return unseal(token, self._key, self._real_now())
+
+    def find_report(self, report_id: str) -> Json | None:
+        """A report's record, for the page that draws it."""
+        found = self._state.reports.get(report_id.lower())
+        return None if found is None else dict(found)
 
     def finish(self, call: Call, answer: Answer) -> Answer:
         """Every answer, also a refusal or a fault that a test asked for, leaves with the service's headers."""

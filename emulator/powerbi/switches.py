@@ -95,6 +95,7 @@ _TOKENS = {
     "tokenWithoutAccessStatus": _status(403, "an embed token for what the caller has no sufficient role in"),
     "unknownRole": _choice(("refuse", "accept"), "An identity with a role that the model does not have."),
     "identityWithoutDatasets": _choice(("refuse", "all"), "An identity that names neither datasets nor reports."),
+    "embedTokenLife": _lag("PT0S", "How long an embed token lives at most; PT0S: as its Entra token and request say."),
     "trialTokens": Switch(1000, "How many tokens a caller gets for content that is on no capacity."),
     "profilesPerPrincipal": Switch(100_000, "How many profiles one service principal may have."),
 }

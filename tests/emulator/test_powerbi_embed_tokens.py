@@ -85,6 +85,13 @@ def test_a_token_that_was_changed_or_has_expired_is_not_read(driver: Driver) -> 
         driver.service.read_embed_token(token)
 
 
+@pytest.mark.parametrize(("life", "seconds"), [("PT0S", 3600), ("PT5S", 5), ("PT2H", 3600)])
+def test_a_switch_makes_tokens_short_so_that_a_test_sees_them_end(driver: Driver, life: str, seconds: int) -> None:
+    driver.switch(embedTokenLife=life)
+    expected = (START + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert mint(driver, PLAIN).body["expiration"] == expected
+
+
 @pytest.mark.documented(CONSIDERATIONS + ": as long as the Entra token; lifetimeInMinutes can only shorten")
 @pytest.mark.parametrize(
     ("lifetime", "minutes"), [(None, 60), (0, 60), (1, 1), (10, 10), (60, 60), (61, 60), (100_000, 60)]
