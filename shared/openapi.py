@@ -7,8 +7,8 @@ which an editor completes and checks the operator's documents). Both are committ
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from shared import __version__
-from shared.answers import Health, Problem, ReadinessReport
+from shared.answers import Problem
 from shared.embed.documents import EmbedDocument
-from shared.embed.request import EmbedTokenAnswer, EmbedTokenRequest
+from shared.embed.request import EmbedTokenAnswer
 from shared.errors import (
     AppError,
+    Ended,
     Fault,
     InvalidRequest,
     LengthRequired,
@@ -32,6 +33,8 @@ from shared.errors import (
     Unknown,
     UnsupportedMediaType,
 )
+from shared.openapi_routes import ROUTES, Parameter, Route
+from shared.provisioning.policy import PolicyDocument
 from shared.telemetry import words
 from shared.web import InternalError
 
@@ -39,6 +42,7 @@ Json = dict[str, Any]
 
 PROJECT = Path(__file__).parents[1]
 SCHEMA_URI = "https://json-schema.org/draft/2020-12/schema"
+OPERATORS_DOCUMENTS: dict[str, type[BaseModel]] = {"embed": EmbedDocument, "policy": PolicyDocument}
 _REF = "#/components/schemas/{model}"
 
 
@@ -49,83 +53,6 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-@dataclass(frozen=True)
-class Route:
-    """A route of function_app.py. `refusals`: the statuses that it answers with problem details."""
-
-    method: str
-    path: str
-    operation: str
-    summary: str
-    answer: type[BaseModel] | None
-    """None: a JSON object that is described elsewhere."""
-    example: Json
-    role: str = ""
-    request: type[BaseModel] | None = None
-    request_examples: tuple[tuple[str, Json], ...] = ()
-    refusals: tuple[int, ...] = ()
-    also: tuple[int, ...] = ()
-    """Further statuses with the same answer."""
-
-
-_EMBED_EXAMPLE: Json = {
-    "token": "H4sI…",
-    "tokenId": "49ae3742-54c0-4c29-af52-619ff93b5c80",
-    "expiration": "2026-11-02T11:00:00Z",
-    "renewAfter": "2026-11-02T10:50:00Z",
-    "tokenType": "Embed",
-    "reports": [
-        {
-            "alias": "margin-report",
-            "reportId": "f6000000-0000-4000-8000-000000000002",
-            "workspaceId": "d4000000-0000-4000-8000-000000000001",
-            "datasetId": "e5000000-0000-4000-8000-000000000003",
-            "name": "Margin by customer",
-            "embedUrl": "https://app.powerbi.com/reportEmbed?reportId=f6000000-0000-4000-8000-000000000002&config=…",
-        }
-    ],
-}
-_EMBED_REQUESTS: tuple[tuple[str, Json], ...] = (
-    ("plain", {"reports": ["sales-overview"]}),
-    ("as a customer", {"reports": ["margin-report"], "identity": {"username": "customer-4711", "roles": ["Customer"]}}),
-    ("to edit, for half an hour", {"reports": ["sales-overview"], "accessLevel": "Edit", "lifetimeMinutes": 30}),
-)
-_CHECK_EXAMPLE: Json = {
-    "name": "storage",
-    "status": "passed",
-    "evidence": "The storage account answers.",
-    "remedy": "Give the app's managed identity the data roles on the storage account.",
-    "ms": 12,
-}
-
-ROUTES = (
-    Route(
-        "post",
-        "/embed-tokens",
-        "issueEmbedToken",
-        "Issue the narrowest embed token that the caller's grant allows",
-        EmbedTokenAnswer,
-        _EMBED_EXAMPLE,
-        role="Embed.Issue",
-        request=EmbedTokenRequest,
-        request_examples=_EMBED_REQUESTS,
-        refusals=(400, 401, 403, 404, 411, 413, 415, 500, 503),
-    ),
-    Route("get", "/health", "health", "Is the app running?", Health, {"status": "ok", "version": __version__}),
-    Route(
-        "get",
-        "/readiness",
-        "readiness",
-        "Could the app do its work now?",
-        ReadinessReport,
-        {"status": "ready", "checks": [_CHECK_EXAMPLE]},
-        role="Operations.Read",
-        refusals=(401, 403, 500, 503),
-        also=(503,),
-    ),
-    Route("get", "/openapi.json", "openapi", "This description", None, {"openapi": "3.1.0"}),
-)
-
 _PROBLEMS: tuple[AppError, ...] = (
     InvalidRequest(
         "The body does not validate, or the caller must say more or less; `errors` names every place.",
@@ -133,7 +60,8 @@ _PROBLEMS: tuple[AppError, ...] = (
     ),
     Unauthenticated("No valid token of Entra ID."),
     NotAllowed("The role or the grant is missing: says which. An unknown alias is refused like one not granted."),
-    Unknown("A granted report that Power BI does not find."),
+    Unknown("No such id or alias, or a granted report that Power BI does not find."),
+    Ended("It has ended already, or the idempotency key was used for another body."),
     LengthRequired("The length of the body is not announced."),
     TooLarge("The body is larger than 1 MiB."),
     UnsupportedMediaType("The body is not announced as JSON."),
@@ -148,7 +76,15 @@ _HEADERS: Json = {
     },
     "retryAfter": {"description": "Seconds; not before.", "schema": {"type": "integer", "minimum": 1}},
     "authenticate": {"description": "How to authenticate: Bearer.", "schema": {"type": "string"}},
+    "location": {"description": "Where to read how it goes on.", "schema": {"type": "string"}},
     "noStore": {"description": "The answer is a credential: no-store.", "schema": {"type": "string"}},
+}
+_ON_THE_WIRE = {
+    "correlation": "x-correlation-id",
+    "retryAfter": "Retry-After",
+    "authenticate": "WWW-Authenticate",
+    "location": "Location",
+    "noStore": "Cache-Control",
 }
 _CORRELATION: Json = {
     "name": "x-correlation-id",
@@ -190,22 +126,23 @@ def openapi() -> Json:
     }
 
 
-def embed_schema() -> Json:
-    """JSON Schema of embed.yaml."""
-    return {"$schema": SCHEMA_URI, **EmbedDocument.model_json_schema(schema_generator=_Untitled), "title": "embed.yaml"}
+def document_schema(name: str, model: type[BaseModel]) -> Json:
+    """JSON Schema of an operator's document."""
+    return {"$schema": SCHEMA_URI, **model.model_json_schema(schema_generator=_Untitled), "title": name}
 
 
 def documents() -> dict[Path, str]:
     """Every generated file with its text."""
-    made = {
-        PROJECT / "shared" / "openapi.json": openapi(),
-        PROJECT / "config" / "schema" / "embed.json": embed_schema(),
-    }
+    schemas = {f"{name}.json": document_schema(f"{name}.yaml", model) for name, model in OPERATORS_DOCUMENTS.items()}
+    made = {PROJECT / "shared" / "openapi.json": openapi()}
+    made |= {PROJECT / "config" / "schema" / file: schema for file, schema in schemas.items()}
     return {path: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for path, document in made.items()}
 
 
 def _operation(route: Route) -> Json:
-    answers = {str(status): _answer(route, status) for status in (200, *route.also)}
+    answers = {str(status): _answer(route, status) for status in (route.status, *route.also)}
+    if route.dry_run:
+        answers["200"] = _described("The plan, for a dry run; nothing has been done.", route.dry_run, ["correlation"])
     for status in route.refusals:
         problem = _problem(status)
         known = answers.setdefault(str(status), problem)
@@ -214,10 +151,20 @@ def _operation(route: Route) -> Json:
         "operationId": route.operation,
         "summary": route.summary,
         "security": [{"entra": [route.role]}] if route.role else [],
-        "parameters": [{"$ref": "#/components/parameters/correlation"}],
+        "parameters": [{"$ref": "#/components/parameters/correlation"}, *_parameters(route)],
         "responses": dict(sorted(answers.items())),
     }
     return operation | (_request(route) if route.request else {})
+
+
+def _parameters(route: Route) -> list[Json]:
+    in_path = [Parameter(name, "", {"type": "string"}, "path") for name in re.findall(r"\{(\w+)\}", route.path)]
+    return [
+        {"name": one.name, "in": one.place, "schema": one.schema}
+        | ({"description": one.description} if one.description else {})
+        | ({"required": True} if one.place == "path" else {})
+        for one in (*in_path, *route.parameters)
+    ]
 
 
 def _request(route: Route) -> Json:
@@ -227,12 +174,17 @@ def _request(route: Route) -> Json:
 
 
 def _answer(route: Route, status: int) -> Json:
-    content: Json = {"schema": _ref(route.answer)}
-    if status == 200:
-        content["example"] = route.example
     headers = ["correlation", *(["noStore"] if route.answer is EmbedTokenAnswer else []), *_extra_headers(status)]
-    told = "OK" if status == 200 else _BY_STATUS[status].detail
-    return {"description": told, "headers": _header_refs(headers), "content": {"application/json": content}}
+    told = {200: "OK", 202: "Recorded; it will be carried out."}.get(status) or _BY_STATUS[status].detail
+    described = _described(told, route.answer, headers)
+    if status == route.status:
+        described["content"]["application/json"]["example"] = route.example
+    return described
+
+
+def _described(told: str, model: type[BaseModel] | None, headers: Sequence[str]) -> Json:
+    content = {"application/json": {"schema": _ref(model)}}
+    return {"description": told, "headers": _header_refs(headers), "content": content}
 
 
 def _problem(status: int) -> Json:
@@ -253,12 +205,11 @@ def _problem(status: int) -> Json:
 
 
 def _extra_headers(status: int) -> list[str]:
-    return {401: ["authenticate"], 503: ["retryAfter"]}.get(status, [])
+    return {202: ["location", "retryAfter"], 401: ["authenticate"], 503: ["retryAfter"]}.get(status, [])
 
 
 def _header_refs(names: Sequence[str]) -> Json:
-    wire = {"correlation": "x-correlation-id", "retryAfter": "Retry-After", "authenticate": "WWW-Authenticate"}
-    return {wire.get(name, "Cache-Control"): {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {_ON_THE_WIRE[name]: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _ref(model: type[BaseModel] | None) -> Json:
@@ -268,7 +219,8 @@ def _ref(model: type[BaseModel] | None) -> Json:
 def _schemas() -> Json:
     """What we accept is closed; what we answer may gain fields, so its schemas are open."""
     accepted = [route.request for route in ROUTES if route.request]
-    answered: list[type[BaseModel]] = [*(route.answer for route in ROUTES if route.answer), Problem]
+    answers = [model for route in ROUTES for model in (route.answer, route.dry_run) if model]
+    answered: list[type[BaseModel]] = [*dict.fromkeys(answers), Problem]
     opened = {name: _open(schema) for name, schema in _definitions(answered, "serialization").items()}
     return dict(sorted((_definitions(accepted, "validation") | opened).items()))
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from shared.provisioning.answers import DryRun, RequestPage, StatusDocument
+from shared.validation import check
 from tests.cloud import Cloud, running
 
 Json = dict[str, Any]
@@ -33,6 +37,15 @@ class Hosted:
         return self._session.request(
             method, f"{self.cloud.functions_url}/api/{path}", headers=headers, timeout=60, **how
         )
+
+
+def eventually(ask: Callable[[], Json], good: Callable[[Json], bool], patience: float = 60) -> Json:
+    """What `ask` answers once it is `good`."""
+    deadline = time.monotonic() + patience
+    while not good(answer := ask()):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.1)
+    return answer
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +169,44 @@ def test_readiness_is_for_operators_and_names_each_thing_with_evidence(hosted: H
         "Power BI for embed",
     } <= names
     assert all(check["evidence"] for check in report["checks"])
+
+
+def test_a_project_is_provisioned_listed_and_described_as_the_api_says(hosted: Hosted) -> None:
+    operator = hosted.cloud.caller_token("operator")
+    project = f"FIN-{uuid.uuid4().hex[:8]}"
+    body = {
+        "operation": "provision",
+        "project": project,
+        "environments": [{"name": "dev"}],
+        "owners": ["ana@contoso.com"],
+        "access": [{"principal": "nobody.knows@contoso.com", "principalType": "User", "role": "Viewer"}],
+    }
+    plan = hosted.call("POST", "provisioning-requests?dryRun=true", operator, json=body)
+    assert plan.status_code == 200, plan.text
+    check(DryRun, plan.json())
+    accepted = hosted.call("POST", "provisioning-requests", operator, json=body, headers={"Idempotency-Key": project})
+    assert (accepted.status_code, accepted.headers["retry-after"]) == (202, "5"), accepted.text
+    again = hosted.call("POST", "provisioning-requests", operator, json=body, headers={"Idempotency-Key": project})
+    assert again.json()["id"] == accepted.json()["id"]
+    path = accepted.headers["location"].removeprefix("/api/")
+    document = eventually(lambda: hosted.call("GET", path, operator).json(), lambda told: "succeeded" in told["status"])
+    assert document["status"] == "succeededWithWarnings"
+    check(StatusDocument, document)
+    page = hosted.call("GET", f"provisioning-requests?project={project}", operator).json()
+    assert [entry["id"] for entry in check(RequestPage, page).model_dump()["value"]] == [document["id"]]
+    assert hosted.call("POST", f"{path}/cancel", operator).status_code == 409
+    assert hosted.call("POST", f"{path}/retry", operator).status_code == 409
+
+
+def test_provisioning_needs_the_role_for_each_of_its_doors(hosted: Hosted, portal: str) -> None:
+    auditor = hosted.cloud.caller_token("auditor")
+    somewhere = "provisioning-requests/00000000-0000-4000-8000-000000000000"
+    assert hosted.call("POST", "provisioning-requests", auditor, json={}).status_code == 403
+    assert hosted.call("POST", f"{somewhere}/cancel", auditor).status_code == 403
+    assert hosted.call("POST", f"{somewhere}/retry", auditor).status_code == 403
+    assert hosted.call("GET", "provisioning-requests", portal).status_code == 403
+    assert hosted.call("GET", somewhere, auditor).status_code == 404
+    assert hosted.call("GET", "provisioning-requests?top=0", auditor).status_code == 400
 
 
 def test_power_bi_being_away_is_503_with_retry_after(hosted: Hosted, portal: str) -> None:

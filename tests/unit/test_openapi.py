@@ -13,14 +13,18 @@ import pytest
 
 from shared import openapi, web
 from shared.answers import Health, Problem, ReadinessReport
+from shared.embed.documents import EmbedDocument
 from shared.embed.request import EmbedTokenAnswer, EmbedTokenRequest
 from shared.errors import InvalidRequest
+from shared.provisioning.answers import DryRun, RequestPage, StatusDocument
+from shared.provisioning.request import ProvisioningRequest
 from shared.validation import check
 
 Json = dict[str, Any]
 
 DOCUMENT = openapi.openapi()
-MODELS = {model.__name__: model for model in (EmbedTokenAnswer, EmbedTokenRequest, Health, Problem, ReadinessReport)}
+ANSWERS = (EmbedTokenAnswer, Health, Problem, ReadinessReport, StatusDocument, RequestPage, DryRun)
+MODELS = {model.__name__: model for model in (*ANSWERS, EmbedTokenRequest, ProvisioningRequest)}
 
 
 @pytest.mark.parametrize("path", openapi.documents(), ids=lambda path: path.name)
@@ -73,6 +77,11 @@ def test_a_route_without_a_role_needs_no_token_and_all_others_name_theirs() -> N
         "health": [],
         "readiness": [{"entra": ["Operations.Read"]}],
         "openapi": [],
+        "submitProvisioningRequest": [{"entra": ["Provisioning.Write"]}],
+        "listProvisioningRequests": [{"entra": ["Provisioning.Read"]}],
+        "getProvisioningRequest": [{"entra": ["Provisioning.Read"]}],
+        "cancelProvisioningRequest": [{"entra": ["Provisioning.Write"]}],
+        "retryProvisioningRequest": [{"entra": ["Provisioning.Write"]}],
     }
 
 
@@ -91,7 +100,7 @@ def test_problem_details_are_as_described() -> None:
 
 
 def test_the_schema_of_embed_yaml_says_what_is_refused() -> None:
-    schema = openapi.embed_schema()
+    schema = openapi.document_schema("embed.yaml", EmbedDocument)
     assert schema["additionalProperties"] is False
     assert schema["properties"]["clients"]["additionalProperties"] is False
     assert schema["$defs"]["Grant"]["properties"]["reports"]["uniqueItems"] is True
