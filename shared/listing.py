@@ -65,13 +65,12 @@ def read_query(parameters: Mapping[str, str], allowed: Mapping[str, Sequence[str
 def page(
     query: Query,
     more: Callable[[str, int], Sequence[tuple[str, T | None]]],
-    wanted: Callable[[T], bool],
     shown: Callable[[T], Any],
 ) -> dict[str, Any]:
     """`{"value": […], "continuationToken": …}`.
 
-    `more(after, number)` gives the next places in the list with what stands there (None: nothing any more); fewer than
-    `number` are the end of it.
+    `more(after, number)` gives the next places in the list with what stands there, None for nothing that is wanted;
+    fewer than `number` are the end of the list.
     """
     found: list[Any] = []
     after, scanned = query.after, 0
@@ -80,7 +79,7 @@ def page(
         places = more(after, number)
         for place, item in places:
             after, scanned = place, scanned + 1
-            if item is not None and wanted(item):
+            if item is not None:
                 found.append(shown(item))
             if len(found) == query.top:
                 break

@@ -37,7 +37,7 @@ class Engine(Protocol):
 
     def run(self, run_id: str) -> Run | None: ...
 
-    def listed(self, dataset_id: str, after: str, top: int) -> Sequence[tuple[str, Run | None]]: ...
+    def runs(self, dataset_id: str, status: str, after: str, top: int) -> Sequence[tuple[str, Run | None]]: ...
 
 
 class RefreshRuns:
@@ -83,8 +83,7 @@ class RefreshRuns:
         dataset_id, status = self._dataset_id(query.filters.get("dataset", "")), query.filters.get("status", "")
         return page(
             query,
-            lambda after, number: self._engine.listed(dataset_id, after, number),
-            lambda run: status in ("", run.status.value),
+            lambda after, number: self._engine.runs(dataset_id, status, after, number),
             run_document,
         )
 

@@ -38,7 +38,7 @@ class Engine:
     """What an engine does as far as it matters here: it joins what is queued."""
 
     def __init__(self) -> None:
-        self.runs: dict[str, Run] = {}
+        self.kept: dict[str, Run] = {}
         self.bodies: dict[str, Json | None] = {}
         self.landed: list[tuple[Landed, Sequence[Match]]] = []
         self.looks: list[tuple[str, int]] = []
@@ -46,27 +46,29 @@ class Engine:
         self.breaks: Exception | None = None
 
     def start(self, policy: DatasetPolicy, *, run_id: str, caller: Json, body: Json | None, correlation_id: str) -> Run:
-        joined = None if body else next((run for run in self.runs.values() if not self.bodies[run.id]), None)
+        joined = None if body else next((run for run in self.kept.values() if not self.bodies[run.id]), None)
         run = joined or Run(
             run_id, policy.alias, policy.workspace_id, policy.dataset_id, Trigger.MANUAL, NOW, correlation_id, caller
         )
         self.bodies.setdefault(run.id, body)
-        return self.runs.setdefault(run.id, run)
+        return self.kept.setdefault(run.id, run)
 
     def cancel(self, run_id: str) -> Run:
-        if self.runs[run_id].final:
+        if self.kept[run_id].final:
             raise Ended("It has ended.")
-        self.runs[run_id] = replace(self.runs[run_id], cancel_requested=True)
-        return self.runs[run_id]
+        self.kept[run_id] = replace(self.kept[run_id], cancel_requested=True)
+        return self.kept[run_id]
 
     def run(self, run_id: str) -> Run | None:
-        return self.runs.get(run_id)
+        return self.kept.get(run_id)
 
-    def listed(self, dataset_id: str, after: str, top: int) -> Sequence[tuple[str, Run | None]]:
+    def runs(self, dataset_id: str, status: str, after: str, top: int) -> Sequence[tuple[str, Run | None]]:
         places = [
-            (f"{1:015}-{run.id}", run) for run in self.runs.values() if run.dataset_id == (dataset_id or run.dataset_id)
+            (f"{1:015}-{run.id}", run if status in ("", run.status) else None)
+            for run in self.kept.values()
+            if run.dataset_id == (dataset_id or run.dataset_id)
         ]
-        return sorted(place for place in places if place[0] > after)[:top]
+        return sorted((place for place in places if place[0] > after), key=lambda place: place[0])[:top]
 
     def land(self, landed: Landed, matches: Sequence[Match]) -> int:
         if self.breaks:
@@ -121,7 +123,7 @@ def test_a_run_is_started_for_whoever_was_verified(world: World) -> None:
         "queued",
         "manual",
     )
-    assert world.engine.runs[started["id"]].caller == {
+    assert world.engine.kept[started["id"]].caller == {
         "kind": "application",
         "clientId": "client",
         "objectId": "object",
@@ -136,7 +138,7 @@ def test_a_run_document_has_the_described_form(world: World) -> None:
         "i", "sales", "w", "d", Trigger.DATA_LANDED, NOW, "c", {}, RunStatus.FAILED, "why", "r", "ViaApi",
         (attempt, replace(attempt, error=error)), 3, (RefreshObject("T"), RefreshObject("T", "P")), NOW, NOW, error,
     )  # fmt: skip
-    world.engine.runs["11111111-1111-4111-8111-111111111111"] = run
+    world.engine.kept["11111111-1111-4111-8111-111111111111"] = run
     shown = world.runs.get("11111111-1111-4111-8111-111111111111")
     check(RunDocument, shown)
     assert shown["objects"] == [{"table": "T", "partition": None}, {"table": "T", "partition": "P"}]
@@ -159,7 +161,7 @@ def test_a_dataset_may_be_named_by_ids_that_stand_in_the_document(world: World) 
 def test_what_the_document_does_not_name_is_unknown(world: World, body: Json) -> None:
     with pytest.raises(Unknown):
         world.start(**body)
-    assert world.engine.runs == {}
+    assert world.engine.kept == {}
 
 
 def test_without_a_document_nothing_is_refreshed(world: World) -> None:
@@ -221,7 +223,7 @@ def test_runs_are_listed_by_dataset_and_status(world: World) -> None:
 def test_cancelling_says_so_and_what_has_ended_is_refused(world: World) -> None:
     started = world.start(dataset="sales")["id"]
     assert world.runs.cancel(CALLER, started)["cancelRequested"] is True
-    world.engine.runs[started] = replace(world.engine.runs[started], status=RunStatus.COMPLETED)
+    world.engine.kept[started] = replace(world.engine.kept[started], status=RunStatus.COMPLETED)
     with pytest.raises(Ended):
         world.runs.cancel(CALLER, started)
 
