@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from shared.refresh.records import Change, Json, Run
 
 if TYPE_CHECKING:
-    from shared.powerbi.refreshes import RefreshEntry
+    from shared.powerbi.refreshes import RefreshDetails, RefreshEntry
     from shared.refresh.documents import DatasetPolicy
 
 Policies = Callable[[str], "DatasetPolicy | None"]
@@ -36,18 +36,10 @@ class Refresher(Protocol):
         """All that the refresh history shows (at most 60), the newest first."""
 
     def details(self, workspace_id: str, dataset_id: str, request_id: str) -> RefreshDetails:
-        """An enhanced refresh in detail."""
+        """An enhanced refresh in detail. Raises Rejected where there is none."""
 
     def cancel(self, workspace_id: str, dataset_id: str, request_id: str) -> None:
         """Cancel an enhanced refresh. Raises Rejected where there is nothing to cancel."""
-
-
-class RefreshDetails(Protocol):
-    """What the engine needs to know of an enhanced refresh."""
-
-    @property
-    def objects(self) -> tuple[tuple[str, str], ...]:
-        """(table, partition) that it refreshes."""
 
 
 class Outside(Protocol):

@@ -56,23 +56,30 @@ class Landing:
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How an attempt ended: decided once, written to the head, and carried out by whoever meets it there.
+class Queued:
+    """A run that has not been started, or is to be started again; `body`: with a body of its caller's."""
 
-    `status` is the attempt's; `again` says that the run goes on with another attempt, after `rests` seconds.
-    `covers` says that the landings that the attempt was to cover are covered, `started_at` is Power BI's.
-    """
-
-    status: RunStatus
-    at: datetime
-    reason: str = ""
-    request_id: str = ""
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    error: Json | None = None
-    again: bool = False
+    run_id: str
+    trigger: Trigger
+    since: datetime
+    correlation_id: str
+    caller: Json = field(default_factory=dict)
+    body: bool = False
+    asked: bool = False
+    """Somebody asked for it: it is carried out whether or not anything has landed."""
+    urgent: bool = False
+    """Neither quiet period nor a failure's delay holds it back."""
+    attempts: int = 0
+    """Attempts that have ended."""
+    not_before: datetime | None = None
+    """The delay before another attempt."""
     to_tables: bool = False
-    """A partition is missing in the model: the next attempt refreshes whole tables."""
+    """The model lacks a partition that the rules name: whole tables are refreshed."""
+
+    @property
+    def joinable(self) -> bool:
+        """A request without a body is served by this run, and it covers what has landed."""
+        return not self.body
 
 
 @dataclass(frozen=True)
@@ -83,10 +90,10 @@ class Flight:
     that it may be somebody else's.
     """
 
-    run_id: str
+    entry: Queued
     claim: str
     """Names this announcement: the keys that it is to cover are kept under it."""
-    attempt: int
+    workspace_id: str
     enhanced: bool
     whole: bool
     """All of the model is refreshed, so data that landed before it began is covered whatever its objects."""
@@ -98,35 +105,38 @@ class Flight:
     """Until here the one who claimed may still be at it."""
     since: datetime
     """From when it counts that nothing has appeared in the history."""
+    timeout: timedelta
     known: tuple[str, ...] = ()
     """The history as it was: request ids that can't be ours."""
     request_id: str = ""
     adopted: bool = False
+    cancel_requested: bool = False
     cancel_sent_at: datetime | None = None
     timed_out: bool = False
-    """It was cancelled by us because it took too long."""
+    """It takes too long, and is cancelled for that."""
+    refused_at: datetime | None = None
+    """From when on Power BI has refused to show its history."""
 
 
 @dataclass(frozen=True)
-class Queued:
-    """A run that has not been started, or is to be started again; `body`: with a body of its caller's."""
+class Ending:
+    """How an attempt, or a run that never began, ended: decided once by a write of the head, and carried out (run
+    document, event) by whoever meets it there, perhaps twice and always the same.
+    """
 
-    run_id: str
-    trigger: Trigger
-    since: datetime
-    correlation_id: str
-    caller: Json = field(default_factory=dict)
-    body: bool = False
-    urgent: bool = False
-    """Somebody asked for it: neither quiet period nor a retry's delay holds it back."""
-    attempts: int = 0
-    """Attempts that have ended."""
-    to_tables: bool = False
-
-    @property
-    def joinable(self) -> bool:
-        """A request without a body is served by this run, and it covers what has landed."""
-        return not self.body
+    entry: Queued
+    status: RunStatus
+    at: datetime
+    claim: str = ""
+    """Which attempt; empty for a run that never began."""
+    reason: str = ""
+    request_id: str = ""
+    started_at: datetime | None = None
+    """By Power BI's clock, as `ended_at`."""
+    ended_at: datetime | None = None
+    error: Json | None = None
+    again: bool = False
+    """The run goes on with another attempt."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +148,10 @@ class DatasetHead:
     """When the next look comes; None while there is nothing to look at."""
     number: int = 0
     flight: Flight | None = None
-    ending: Ending | None = None
+    endings: tuple[Ending, ...] = ()
     queue: tuple[Queued, ...] = ()
     rests_until: datetime | None = None
-    """After a failure: no start before this, unless somebody asks for it."""
+    """After a run that failed: none for what has landed before this, unless somebody asks for it."""
     no_post_before: datetime | None = None
     """A POST of ours may still take effect, or was refused: none is sent before this, whoever asks."""
     no_call_before: datetime | None = None

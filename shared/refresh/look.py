@@ -1,0 +1,216 @@
+"""One look at one dataset: read head, landings and history, decide, act once, and see to it that the next look comes.
+
+A look writes the head by its ETag before it sends the next one. Whoever loses the ETag drops: the winner sends.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from shared import telemetry
+from shared.errors import Rejected
+from shared.refresh import endings
+from shared.refresh.decision import Dismiss, Nothing, Start, WaitUntil, Watch, decide, with_run
+from shared.refresh.failures import failure_of_refusal
+from shared.refresh.launch import Launch
+from shared.refresh.pace import next_look
+from shared.refresh.records import DatasetHead, Ending, Landing, RunStatus
+from shared.refresh.tools import Away, Lost, Tools, postponed
+from shared.refresh.verdicts import covered_by, durations, running_now
+from shared.refresh.watch import Watcher
+from shared.times import to_text
+
+if TYPE_CHECKING:
+    from shared.powerbi.refreshes import RefreshEntry
+    from shared.refresh.documents import DatasetPolicy
+
+ROUNDS = 10
+"""What one look may find and do before it leaves the rest to the next: an end, what others covered, a start."""
+
+
+class Look:
+    """A look that somebody was called to. `head` is what stands in the table, as far as this look knows."""
+
+    def __init__(self, tools: Tools, head: DatasetHead) -> None:
+        self._tools = tools
+        self.head = head
+        self._stored = head
+        self._policy: DatasetPolicy | None = None
+
+    def run(self) -> None:
+        """Raises Retryable where storage is away (then the same message may come again)."""
+        with telemetry.correlation(_correlation(self.head)):
+            try:
+                self._go()
+            except Lost:
+                self._tell("lost the head to another")
+            except Away as away:
+                self._tell(telemetry.words(away.error), why=away.error.detail, until=away.until, level=logging.WARNING)
+                self._postpone(away.until)
+
+    def _go(self) -> None:
+        self._policy = self._tools.policies(self.head.dataset_id)
+        self._tools.ensure_runs(self.head, self._policy)
+        for _ in range(ROUNDS):
+            if not self._round():
+                return
+        self._wait(self._tools.now(), "there is more to do")
+
+    def _round(self) -> bool:
+        """Decide once, and act on it; True if there may be more to do at once."""
+        self._carry_out()
+        pending = self._pending()
+        self._take_in(pending)
+        decision = decide(self.head, pending, self._policy, self._tools.now())
+        match decision:
+            case Nothing(why):
+                self._rest(why)
+            case WaitUntil(at, why):
+                self._wait(at, why)
+            case Dismiss(entry, reason):
+                self._end(endings.not_begun(entry, RunStatus.SKIPPED, self._tools.now(), reason), pauses=False)
+                return True
+            case Start():
+                return self._start(decision)
+            case Watch():
+                return self._watch()
+        return False
+
+    # ---- what the head says has ended
+    def _carry_out(self) -> None:
+        for ending in self.head.endings:
+            self._tools.carry_out(self.head.dataset_id, ending, self._policy)
+        self.head = replace(self.head, endings=())  # written with whatever is written next
+
+    def _end(self, ending: Ending, *, pauses: bool = True) -> None:
+        """Write that it ended; what follows from that is carried out by the next round, or by the next look."""
+        now = self._tools.now()
+        if pauses:
+            head = endings.after(self.head, ending, self._policy, now, self._tools.timing)
+        else:
+            waiting = self.head.without(ending.entry.run_id)
+            head = replace(waiting, endings=(*waiting.endings, ending), due=now)
+        self._write(head)
+
+    def _write(self, head: DatasetHead) -> None:
+        self.head = self._stored = self._tools.write(head)
+
+    # ---- landings and the runs that are to cover them
+    def _pending(self) -> list[Landing]:
+        """What waits to be covered; while a refresh is in flight only whether there is any that has no run yet."""
+        if self.head.flight and self.head.joinable:
+            return []
+        found = self._tools.store.landings.pending(self.head.dataset_id)
+        flight = self.head.flight
+        return [each for each in found if each.arrived_at > flight.claimed_at] if flight else found
+
+    def _take_in(self, pending: Sequence[Landing]) -> None:
+        """A run for what has landed: in the head with whatever is written next, its document when that is written."""
+        correlation_id = telemetry.correlation_id() or self._tools.new_id()
+        if pending and self.head.joinable is None:
+            self.head = with_run(self.head, pending, self._tools.new_id(), correlation_id)
+
+    # ---- nothing to start or to watch
+    def _rest(self, why: str) -> None:
+        """First say that no look is due, then read what has landed: whoever lands later finds that none is due."""
+        if self.head.due is None and self.head == self._stored:
+            self._tell("nothing", why=why)
+            return
+        self._write(replace(self.head, due=None))
+        self._tools.ensure_runs(self.head, self._policy)
+        pending = self._pending()
+        self._take_in(pending)
+        again = decide(self.head, pending, self._policy, self._tools.now())
+        if isinstance(again, Nothing):
+            self._tell("nothing", why=why)
+        else:
+            self._wait(self._tools.now(), "something landed meanwhile")
+
+    def _wait(self, at: datetime, why: str) -> None:
+        """The next look comes then."""
+        self._write(self.head.calling(max(at, self._tools.now())))
+        self._tools.ensure_runs(self.head, self._policy)
+        self._tell("waits", why=why, until=self.head.due)
+        self._tools.send(self.head)
+
+    def _postpone(self, until: datetime) -> None:
+        try:
+            written = self._tools.write(postponed(self.head, until))
+        except Lost:
+            return
+        self._tools.send(written)
+
+    # ---- starting and watching
+    def _start(self, start: Start) -> bool:
+        """Start, unless the history shows that it is not needed, or that it is not our turn."""
+        policy = self._policy
+        if policy is None:
+            return False
+        try:
+            entries = self._tools.ask(lambda: self._tools.powerbi.history(policy.workspace_id, policy.dataset_id))
+        except Rejected as error:
+            failure = failure_of_refusal(error)
+            self._end(endings.not_begun(start.entry, RunStatus.FAILED, self._tools.now(), "", failure))
+            return True
+        now = self._tools.now()
+        covered = covered_by(entries, start.landings, policy.margin)
+        if covered:
+            self._tools.store.landings.cover(self.head.dataset_id, covered, now)
+            self._tell("covered by another", events=len(covered))
+            return True
+        other = running_now(entries, now, self._tools.timing)
+        if other is not None:
+            self._wait(now + self._pace(other, entries, now), "another refresh is in progress")
+            return False
+        Launch(self._tools, policy, start, entries).go(self.head)
+        return False
+
+    def _watch(self) -> bool:
+        watcher = Watcher(self._tools, self.head, self._policy)
+        seen = watcher.look()
+        self.head = seen.head
+        if isinstance(seen.then, Ending):
+            self._end(seen.then)
+            return True
+        if seen.cancel:
+            self.head = watcher.cancel(self.head.calling(seen.then))
+            self._tools.send(self.head)
+            return False
+        self._wait(seen.then, seen.why)
+        return False
+
+    def _pace(self, other: RefreshEntry, entries: Sequence[RefreshEntry], now: datetime) -> timedelta:
+        elapsed = now - other.start_time if other.start_time else timedelta(0)
+        return next_look(elapsed, durations(entries, other.refresh_type), self._tools.timing)
+
+    def _tell(
+        self,
+        outcome: str,
+        *,
+        level: int = logging.INFO,
+        why: str = "",
+        until: datetime | None = None,
+        events: int | None = None,
+    ) -> None:
+        flight, entry = self.head.flight, self.head.joinable
+        run = flight.entry.run_id if flight else entry.run_id if entry else ""
+        telemetry.event(
+            "refresh-look",
+            outcome,
+            target=self.head.dataset_id,
+            level=level,
+            runId=run,
+            why=why,
+            until=to_text(until) if until else None,
+            events=events,
+        )
+
+
+def _correlation(head: DatasetHead) -> str:
+    """That of the run which the look is about."""
+    entries = [*([head.flight.entry] if head.flight else []), *head.queue]
+    return entries[0].correlation_id if entries else telemetry.correlation_id()
