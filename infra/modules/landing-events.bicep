@@ -1,0 +1,65 @@
+metadata description = 'Event Grid tells the queue of every file that is wholly written; what it can\'t deliver it keeps.'
+
+@description('The landing account\'s system topic.')
+param topicName string
+
+@description('The container in which files land.')
+param container string
+
+@description('Resource id of the app\'s storage account.')
+param storageId string
+
+@description('The queue that is told.')
+param queue string
+
+@description('The container for events that could not be delivered.')
+param deadLetterContainer string
+
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
+  name: topicName
+}
+
+resource landed 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
+  parent: topic
+  name: 'data-landed'
+  properties: {
+    eventDeliverySchema: 'CloudEventSchemaV1_0'
+    deliveryWithResourceIdentity: {
+      identity: { type: 'SystemAssigned' }
+      destination: {
+        endpointType: 'StorageQueue'
+        properties: {
+          resourceId: storageId
+          queueName: queue
+          queueMessageTimeToLiveInSeconds: -1 // never lost by age
+        }
+      }
+    }
+    deadLetterWithResourceIdentity: {
+      identity: { type: 'SystemAssigned' }
+      deadLetterDestination: {
+        endpointType: 'StorageBlob'
+        properties: {
+          resourceId: storageId
+          blobContainerName: deadLetterContainer
+        }
+      }
+    }
+    filter: {
+      includedEventTypes: ['Microsoft.Storage.BlobCreated']
+      subjectBeginsWith: '/blobServices/default/containers/${container}/'
+      isSubjectCaseSensitive: true
+      advancedFilters: [
+        {
+          operatorType: 'StringIn'
+          key: 'data.api'
+          values: ['PutBlob', 'PutBlockList', 'FlushWithClose', 'CopyBlob'] // never CreateFile: that file is empty yet
+        }
+      ]
+    }
+    retryPolicy: {
+      maxDeliveryAttempts: 30
+      eventTimeToLiveInMinutes: 1440
+    }
+  }
+}

@@ -1,0 +1,78 @@
+metadata description = 'The landing account\'s events, and the app\'s right to read what landed. Deployed where that account is.'
+
+@description('Name of the system topic. An account has at most one: an existing one stops this deployment (see the runbook).')
+param name string
+
+@description('Region of the account.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('The account in which files land.')
+param accountName string
+
+@description('The container in which they land.')
+param container string
+
+@description('Object id of the app\'s identity.')
+param readerPrincipalId string
+
+@description('Where the topic\'s logs go.')
+param workspaceId string
+
+var blobDataReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1' // Storage Blob Data Reader
+
+resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
+  name: accountName
+}
+
+resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' existing = {
+  parent: account
+  name: 'default'
+}
+
+resource landing 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' existing = {
+  parent: blobService
+  name: container
+}
+
+resource landingRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = { // the sweep lists what landed
+  name: guid(landing.id, readerPrincipalId, blobDataReader)
+  scope: landing
+  properties: {
+    principalId: readerPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobDataReader)
+  }
+}
+
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
+  name: name
+  location: location
+  tags: tags
+  identity: { type: 'SystemAssigned' } // storage behind a firewall takes events from no other kind of identity
+  properties: {
+    source: account.id
+    topicType: 'Microsoft.Storage.StorageAccounts'
+  }
+}
+
+resource topicToLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-log'
+  scope: topic
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'DeliveryFailures', enabled: true }]
+    metrics: [{ category: 'AllMetrics', enabled: true }]
+  }
+}
+
+@description('Resource id.')
+output id string = topic.id
+
+@description('Name of the topic.')
+output name string = topic.name
+
+@description('Object id of the topic\'s identity: what delivers.')
+output principalId string = topic.identity.principalId

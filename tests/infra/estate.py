@@ -1,0 +1,88 @@
+"""All of infra/ as it was read, with a file's text replaced where a test breaks it on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.infra.bicep import Module, Resource, Template, read
+from tests.infra.values import Unknown, compute
+
+PROJECT = Path(__file__).parents[2]
+INFRA = PROJECT / "infra"
+STAGES = ("dev", "test", "prod")
+
+
+@dataclass(frozen=True)
+class Estate:
+    """Templates by their path below infra/."""
+
+    templates: dict[str, Template]
+    stages: dict[str, Template]
+
+    @property
+    def main(self) -> Template:
+        return self.templates["main.bicep"]
+
+    def resources(self, *types: str) -> Iterator[tuple[str, Resource]]:
+        """What is deployed (not what only has to exist), with its place; of all types if none is given."""
+        for path, template in self.templates.items():
+            for resource in template.resources.values():
+                if not resource.existing and (not types or resource.type in types):
+                    yield f"{path}: {resource.symbol}", resource
+
+    def one(self, type: str) -> Resource:
+        [(_, resource)] = self.resources(type)
+        return resource
+
+    def module(self, path: str) -> Template:
+        return self.templates[f"modules/{path}.bicep"]
+
+    def uses(self, path: str) -> list[Module]:
+        return [module for module in self.main.modules.values() if module.path == f"modules/{path}.bicep"]
+
+    def value(self, path: str, variable: str) -> Any:
+        """A variable of a module, computed."""
+        variables = self.module(path).variables
+        return compute(variables[variable], variables)
+
+    def given(self, stage: str) -> dict[str, Any]:
+        """What a stage's parameter file gives when the environment says nothing, and the defaults for the rest."""
+        defaults = {name: each.default for name, each in self.main.parameters.items() if each.has_default}
+        file = self.stages[stage]
+        values = {name: compute(file.variables[name], file.variables) for name in file.assigned}
+        return {**defaults, **values}
+
+
+@cache
+def estate() -> Estate:
+    """As it is in this repository."""
+    return changed({})
+
+
+def changed(texts: dict[str, str]) -> Estate:
+    """With these files' texts (by path below infra/) instead of those on disk."""
+    paths = [INFRA / "main.bicep", *sorted((INFRA / "modules").glob("*.bicep"))]
+    names = [path.relative_to(INFRA).as_posix() for path in paths]
+    return Estate(
+        {name: read(path, texts.get(name)) for name, path in zip(names, paths, strict=True)},
+        {stage: read(INFRA / f"{stage}.bicepparam", texts.get(f"{stage}.bicepparam")) for stage in STAGES},
+    )
+
+
+def broken(path: str, old: str, new: str) -> Estate:
+    """With one piece of a file's text replaced, which has to be there."""
+    text = (INFRA / path).read_text(encoding="utf-8")
+    assert old in text, f"{old!r} is not in {path}: what this test breaks has moved"
+    return changed({path: text.replace(old, new)})
+
+
+def known(value: Any, names: dict[str, Any]) -> Any:
+    """The value computed, or None where only Azure knows it."""
+    try:
+        return compute(value, names)
+    except Unknown:
+        return None

@@ -1,0 +1,299 @@
+"""What a security review would say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tests.infra.bicep import Expression, Resource, texts
+from tests.infra.estate import Estate
+
+ROLES = {
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
+    "19e7f393-937e-4f77-808e-94535e297925": "Storage Queue Data Reader",
+    "8a0f0c08-91a1-4084-bc3d-661d67233fed": "Storage Queue Data Message Processor",
+    "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
+    "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a": "Storage Queue Data Message Sender",
+    "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
+    "76199698-9eea-4c19-bc75-cec21354c6b6": "Storage Table Data Reader",
+    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
+    "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "Key Vault Secrets Officer",
+    "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
+    "d5a91429-5739-47e2-a06b-3470a27159e7": "EventGrid Data Sender",
+}
+"""Data roles only: none that manages resources or other people's rights."""
+
+REFUSED_SETTINGS = frozenset(
+    (
+        *(
+            "ENABLE_ORYX_BUILD",
+            "FUNCTIONS_EXTENSION_VERSION",
+            "FUNCTIONS_WORKER_RUNTIME",
+        ),
+        *(
+            "FUNCTIONS_WORKER_RUNTIME_VERSION",
+            "FUNCTIONS_MAX_HTTP_CONCURRENCY",
+        ),
+        *(
+            "FUNCTIONS_WORKER_PROCESS_COUNT",
+            "FUNCTIONS_WORKER_DYNAMIC_CONCURRENCY_ENABLED",
+        ),
+        *(
+            "SCM_DO_BUILD_DURING_DEPLOYMENT",
+            "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
+        ),
+        *(
+            "WEBSITE_CONTENTOVERVNET",
+            "WEBSITE_CONTENTSHARE",
+            "WEBSITE_DNS_SERVER",
+        ),
+        *(
+            "WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT",
+            "WEBSITE_NODE_DEFAULT_VERSION",
+        ),
+        *(
+            "WEBSITE_RUN_FROM_PACKAGE",
+            "WEBSITE_SKIP_CONTENTSHARE_VALIDATION",
+            "WEBSITE_VNET_ROUTE_ALL",
+        ),
+        *(
+            "WEBSITE_TIME_ZONE",
+            "TZ",
+        ),
+    )
+)
+REFUSED_PROPERTIES = frozenset(
+    (
+        *(
+            "alwaysOn",
+            "linuxFxVersion",
+            "ftpsState",
+            "functionAppScaleLimit",
+            "preWarmedInstanceCount",
+        ),
+        *(
+            "vnetRouteAllEnabled",
+            "use32BitWorkerProcess",
+            "javaVersion",
+            "containerSize",
+            "isReserved",
+        ),
+        *("healthCheckPath",),
+    )
+)
+LOGGED = (
+    "Microsoft.EventGrid/systemTopics",
+    "Microsoft.KeyVault/vaults",
+    "Microsoft.Network/networkSecurityGroups",
+    "Microsoft.Network/virtualNetworks",
+    "Microsoft.OperationalInsights/workspaces",
+    "Microsoft.Storage/storageAccounts/blobServices",
+    "Microsoft.Storage/storageAccounts/queueServices",
+    "Microsoft.Storage/storageAccounts/tableServices",
+    "Microsoft.Web/serverfarms",
+    "Microsoft.Web/sites",
+)
+TAGGED = (
+    "Microsoft.EventGrid/systemTopics",
+    "Microsoft.Insights/actionGroups",
+    "Microsoft.Insights/components",
+    "Microsoft.Insights/metricAlerts",
+    "Microsoft.Insights/scheduledQueryRules",
+    "Microsoft.Insights/workbooks",
+    "Microsoft.KeyVault/vaults",
+    "Microsoft.ManagedIdentity/userAssignedIdentities",
+    "Microsoft.Network/networkSecurityGroups",
+    "Microsoft.Network/privateDnsZones",
+    "Microsoft.Network/privateEndpoints",
+    "Microsoft.Network/virtualNetworks",
+    "Microsoft.OperationalInsights/workspaces",
+    "Microsoft.Resources/resourceGroups",
+    "Microsoft.Storage/storageAccounts",
+    "Microsoft.Web/serverfarms",
+    "Microsoft.Web/sites",
+)
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_KEY = re.compile(
+    r"(?i)\blist(?:account)?(?:keys|sas|secrets?)\(|AccountKey=|SharedAccessSignature|\bsig=|InstrumentationKey="
+)
+_SECRET_NAME = re.compile(r"(?i)secret|password|passwd|pwd|accesskey|apikey|token$|connectionstring$")
+
+
+def storage_is_closed(estate: Estate) -> Iterator[str]:
+    """TLS 1.2, https only, no shared keys, nothing public, no local users."""
+    wanted = {
+        "minimumTlsVersion": "TLS1_2",
+        "supportsHttpsTrafficOnly": True,
+        "allowSharedKeyAccess": False,
+        "allowBlobPublicAccess": False,
+        "allowCrossTenantReplication": False,
+        "defaultToOAuthAuthentication": True,
+        "isLocalUserEnabled": False,
+    }
+    for place, account in estate.resources("Microsoft.Storage/storageAccounts"):
+        yield from _differs(place, account.properties, wanted)
+    for place, container in estate.resources("Microsoft.Storage/storageAccounts/blobServices/containers"):
+        yield from _differs(place, container.properties, {"publicAccess": "None"})
+
+
+def vault_is_safe(estate: Estate) -> Iterator[str]:
+    """Rights by roles, and nothing is lost by deleting."""
+    wanted = {"enableRbacAuthorization": True, "enableSoftDelete": True, "enablePurgeProtection": True}
+    for place, vault in estate.resources("Microsoft.KeyVault/vaults"):
+        yield from _differs(place, vault.properties, {**wanted, "softDeleteRetentionInDays": 90})
+        if "accessPolicies" in vault.properties:
+            yield f"{place}: access policies are there"
+
+
+def app_is_closed(estate: Estate) -> Iterator[str]:
+    """https only, TLS 1.2, no passwords for publishing."""
+    for place, site in estate.resources("Microsoft.Web/sites"):
+        yield from _differs(place, site.properties, {"httpsOnly": True})
+        yield from _differs(place, site.properties["siteConfig"], {"minTlsVersion": "1.2", "scmMinTlsVersion": "1.2"})
+    policies = dict(estate.resources("Microsoft.Web/sites/basicPublishingCredentialsPolicies"))
+    closed = {each.body["name"] for each in policies.values() if each.properties.get("allow") is False}
+    if closed != {"scm", "ftp"}:
+        yield "function-app: passwords for publishing are not off"
+
+
+def keys_are_useless(estate: Estate) -> Iterator[str]:
+    """Telemetry is taken with Entra ID tokens only."""
+    for place, component in estate.resources("Microsoft.Insights/components"):
+        yield from _differs(place, component.properties, {"DisableLocalAuth": True})
+    for place, workspace in estate.resources("Microsoft.OperationalInsights/workspaces"):
+        yield from _differs(place, workspace.properties.get("features", {}), {"disableLocalAuth": True})
+
+
+def no_secrets(estate: Estate) -> Iterator[str]:
+    """No key is read, no secret stands in a default, a setting or an output."""
+    for path, template in estate.templates.items():
+        for found in _KEY.findall(template.text):
+            yield f"{path}: reads or holds a key ({found})"
+        for name, parameter in template.parameters.items():
+            if "secure" in parameter.decorators and parameter.has_default:
+                yield f"{path}: the secure parameter {name} has a default"
+            if _SECRET_NAME.search(name) and "secure" not in parameter.decorators:
+                yield f"{path}: the parameter {name} is named like a secret"
+        for name in template.outputs:
+            if _SECRET_NAME.search(name):
+                yield f"{path}: the output {name} is named like a secret"
+    for name, value in settings(estate).items():
+        if _SECRET_NAME.search(name) and name != "APPLICATIONINSIGHTS_CONNECTION_STRING":
+            yield f"the setting {name} is named like a secret"
+        if name.endswith("_CREDENTIAL") and not _names_a_secret(estate, value):
+            yield f"the setting {name} is not the name of a secret"
+
+
+def settings(estate: Estate) -> dict[str, Any]:
+    """Every app setting, from where the app's module and main.bicep write them."""
+    [module] = estate.uses("function-app")
+    [own] = [each.properties_text for each in _configurations(estate) if each.name == "appsettings"]
+    return {**module.params["settings"], **own}
+
+
+class _Configuration:
+    def __init__(self, resource: Resource) -> None:
+        self.name = resource.body["name"]
+        self.properties_text = _settings_of(resource.body["properties"])
+
+
+def _configurations(estate: Estate) -> list[_Configuration]:
+    return [_Configuration(resource) for _, resource in estate.resources("Microsoft.Web/sites/config")]
+
+
+def _settings_of(properties: Any) -> dict[str, Any]:
+    """`union(settings, {…})` or a plain object: the names that are written there."""
+    if isinstance(properties, dict):
+        return properties
+    assert isinstance(properties, Expression)
+    return dict(re.findall(r"(?m)^\s+([A-Za-z_]\w+): (.+)$", properties.text))
+
+
+def _names_a_secret(estate: Estate, value: Any) -> bool:
+    name = value.text if isinstance(value, Expression) else ""
+    parameter = estate.main.parameters.get(name)
+    default = parameter.default if parameter else None
+    return default is None or re.fullmatch(r"secret:[A-Za-z0-9-]{1,127}", str(default)) is not None
+
+
+def nothing_that_flex_refuses(estate: Estate) -> Iterator[str]:
+    """None of the settings and properties that belong to other plans."""
+    for name in sorted(set(settings(estate)) & REFUSED_SETTINGS):
+        yield f"the setting {name} is refused on Flex Consumption"
+    for place, site in estate.resources("Microsoft.Web/sites"):
+        for name in sorted(set(texts(site.properties)) & REFUSED_PROPERTIES):
+            yield f"{place}: {name} is refused on Flex Consumption"
+
+
+def roles_are_known(estate: Estate) -> Iterator[str]:
+    """Every role id is one of the table, and the comment beside it says its name."""
+    for path, template in estate.templates.items():
+        for line in template.text.splitlines():
+            for guid in _GUID.findall(line):
+                if not line.strip().endswith(f"// {ROLES.get(guid, '?')}"):
+                    yield f"{path}: {guid} is {ROLES.get(guid, 'no role of the table')}"
+
+
+def assignments_are_narrow(estate: Estate) -> Iterator[str]:
+    """A role is assigned on one resource, under a name that is the same at every run."""
+    for place, assignment in estate.resources("Microsoft.Authorization/roleAssignments"):
+        scope, name = assignment.body.get("scope"), assignment.body.get("name")
+        principal, role = assignment.properties.get("principalId"), assignment.properties.get("roleDefinitionId")
+        if scope is None:
+            yield f"{place}: no scope, so it holds for the resource group"
+            continue
+        role_name = re.findall(r"(\w+)\)$", _text(role))
+        if _text(name) != f"guid({_text(scope)}.id, {_text(principal)}, {''.join(role_name)})":
+            yield f"{place}: its name is not made of its own scope, principal and role"
+        if not assignment.properties.get("principalType"):
+            yield f"{place}: no principalType"
+
+
+def everything_is_logged(estate: Estate) -> Iterator[str]:
+    """Every resource that has logs or figures sends them to the workspace."""
+    for path, template in estate.templates.items():
+        logged = {
+            _text(each.body.get("scope"))
+            for each in template.resources.values()
+            if each.type == "Microsoft.Insights/diagnosticSettings"
+            and "workspaceId" in each.properties
+            and (each.properties.get("logs") or each.properties.get("metrics"))
+        }
+        for resource in template.resources.values():
+            if not resource.existing and resource.type in LOGGED and resource.symbol not in logged:
+                yield f"{path}: {resource.symbol} is not logged"
+
+
+def everything_is_tagged(estate: Estate) -> Iterator[str]:
+    """Whatever takes tags has them."""
+    for place, resource in estate.resources(*TAGGED):
+        if "ags" not in _text(resource.body.get("tags")):
+            yield f"{place}: no tags"
+
+
+def one_switch_closes_the_doors(estate: Estate) -> Iterator[str]:
+    """With private networking on, nothing that holds data or serves callers can be reached from the internet."""
+    for path in ("storage", "landing", "vault", "function-app"):
+        for module in estate.uses(path):
+            if _text(module.params.get("publicAccess")) != "!privateNetworking":
+                yield f"{module.symbol}: publicAccess does not follow the switch"
+    kinds = ("Microsoft.Storage/storageAccounts", "Microsoft.KeyVault/vaults", "Microsoft.Web/sites")
+    for place, resource in estate.resources(*kinds):
+        if _text(resource.properties.get("publicNetworkAccess")) != "publicAccess ? 'Enabled' : 'Disabled'":
+            yield f"{place}: publicNetworkAccess does not follow publicAccess"
+        rules = resource.properties.get("networkAcls")
+        if isinstance(rules, dict) and _text(rules.get("defaultAction")) != "publicAccess ? 'Allow' : 'Deny'":
+            yield f"{place}: the firewall does not follow publicAccess"
+
+
+def _differs(place: str, properties: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
+    for name, value in wanted.items():
+        if properties.get(name) != value:
+            yield f"{place}: {name} is {properties.get(name)}, not {value}"
+
+
+def _text(value: Any) -> str:
+    return value.text if isinstance(value, Expression) else str(value)
