@@ -10,6 +10,7 @@ from emulator.control_tokens import odd_token
 from emulator.durations import parse_duration
 from emulator.entra import Entra
 from emulator.entra_directory import ENTRA_SWITCHES
+from emulator.events import EVENT_SWITCHES, EventSettings
 from emulator.faults import Faults
 from emulator.http import Answer, Call, Json, Refusal, Service
 from emulator.keyvault_store import SecretStore
@@ -51,11 +52,13 @@ class Control(Service):
         clock: Clock,
         faults: Faults,
         log: RequestsLog,
+        events: EventSettings,
         processes: Callable[[], Mapping[str, Any]],
     ) -> None:
         super().__init__()
         self._entra, self._vault, self._powerbi = entra, vault, powerbi
         self._clock, self._faults, self._log, self._processes = clock, faults, log, processes
+        self._events = events
         for method, path, handler in (
             ("POST", "reset", self._reset),
             ("GET", "state", self._state),
@@ -92,6 +95,7 @@ class Control(Service):
         self._entra.reset()
         self._vault.reset()
         self._powerbi.reset(wanted)
+        self._events.reset()
         self._log.clear()
         return Answer(204)
 
@@ -103,7 +107,7 @@ class Control(Service):
                 **powerbi,
                 **directory,
                 **self._vault.state(),
-                "switches": {**powerbi.get("switches", {}), **directory["switches"]},
+                "switches": {**powerbi.get("switches", {}), **directory["switches"], **self._events.state()},
                 "faults": self._faults.waiting(),
                 "processes": dict(self._processes()),
                 "lastSeq": self._log.last,
@@ -121,18 +125,22 @@ class Control(Service):
         directory = {name: patch[name] for name in _ENTRA_MAPS if name in patch}
         directory["switches"] = {name: value for name, value in switches.items() if name in ENTRA_SWITCHES}
         powerbi = {name: value for name, value in patch.items() if name not in _ENTRA_MAPS | _VAULT_MAPS}
-        powerbi["switches"] = {name: value for name, value in switches.items() if name not in ENTRA_SWITCHES}
+        others = {*ENTRA_SWITCHES, *EVENT_SWITCHES}
+        powerbi["switches"] = {name: value for name, value in switches.items() if name not in others}
+        events = self._events.merged({name: value for name, value in switches.items() if name in EVENT_SWITCHES})
         merged = self._entra.directory.merged(directory)
         self._vault.check(patch)
         self._powerbi.merge(powerbi)
         self._entra.directory.adopt(merged)
+        self._events.adopt(events)
         self._vault.merge(patch)
         return Answer(204)
 
     def _refuse_unknown(self, patch: Json) -> None:
         state = self._powerbi.state()
         refuse_unknown(patch, {*state, "switches", *_ENTRA_MAPS, *_VAULT_MAPS}, "map")
-        refuse_unknown(patch.get("switches", {}), {*state.get("switches", {}), *ENTRA_SWITCHES}, "switch")
+        known = {*state.get("switches", {}), *ENTRA_SWITCHES, *EVENT_SWITCHES}
+        refuse_unknown(patch.get("switches", {}), known, "switch")
 
     def _add_fault(self, call: Call) -> Answer:
         return Answer(201, {"id": self._faults.add(_body(call))})

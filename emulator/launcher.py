@@ -25,6 +25,7 @@ from emulator.entra import Entra
 from emulator.entra_directory import Directory
 from emulator.entra_tokens import TokenAuthority
 from emulator.environment import LocalSettings, Places, child_environment, describe, write_description
+from emulator.events import EventSettings, LandingEvents
 from emulator.faults import Faults
 from emulator.http import Answer, Service
 from emulator.identity import ManagedIdentity
@@ -82,6 +83,7 @@ class Cloud:
     authority: TokenAuthority = field(default_factory=TokenAuthority)
     directory: Directory = field(default_factory=Directory)
     canary: Canary = field(default_factory=Canary)
+    events: EventSettings = field(default_factory=EventSettings)
 
     def __post_init__(self) -> None:
         named = {app.vault_secret: app.name for app in seed.APPLICATIONS if app.vault_secret}
@@ -157,6 +159,7 @@ class Launcher:
             certificates.ca_file,
             PROJECT / "config",
         )
+        self._watch_landings(azurite.connection_string(), certificates.ca_file, cloud)
         await self._publish(
             cloud,
             Places(
@@ -211,6 +214,7 @@ class Launcher:
             clock=cloud.clock,
             faults=cloud.faults,
             log=cloud.log,
+            events=cloud.events,
             processes=self._tell_processes,
         )
         own = Front(cloud.hosts, Faults(), RequestsLog(), control)  # what steers is neither listed nor struck
@@ -237,6 +241,11 @@ class Launcher:
             raise EmulatorFailed(f"The proxy's port can't be used: {fault.strerror}") from None
         self._ends.append(_later(proxy.stop))
         return proxy
+
+    def _watch_landings(self, connection_string: str, ca_file: Path, cloud: Cloud) -> None:
+        landings = LandingEvents(connection_string, ca_file, cloud.clock, cloud.events)
+        landings.start()
+        self._ends.append(landings.stop)
 
     async def _publish(self, cloud: Cloud, places: Places) -> None:
         """Start the host, if it is wanted, and tell everybody where things are."""
