@@ -176,20 +176,19 @@ class Harness:
         """Nothing is left to do."""
         return not (self.queue.sent or self.poison or self.opened.rows)
 
-    def settle(self, patience: timedelta = timedelta(hours=8), *, sweeps: bool = True) -> None:
-        """Let time pass, a minute at most at a time, until nothing is left to do."""
-        end = self.clock() + patience
+    def settle(self, patience: timedelta = timedelta(hours=8)) -> None:
+        """Let time pass until nothing is left to do: messages are delivered when they come, the sweep each minute."""
+        end, timer = self.clock() + patience, self.clock() + MINUTE
         while True:
             self.deliver_all()
             if self.resting():
                 return
             assert self.clock() < end, f"never comes to rest: {self.queue.messages()} {list(self.opened.rows)}"
-            coming = min((message.visible_at for message in self.queue.sent), default=self.clock() + MINUTE)
-            if sweeps and coming - self.clock() >= MINUTE:
-                self.clock.advance(MINUTE)
+            coming = min((message.visible_at for message in self.queue.sent), default=timer)
+            self.clock.now = max(self.clock.now, min(coming, timer))
+            if self.clock() >= timer:
+                timer += MINUTE
                 self.sweep()
-            else:
-                self.clock.now = max(self.clock.now, coming)
 
     def go_on_until(self, done: Callable[[], bool], minutes: int = 60) -> None:
         """Deliver and sweep until something has happened."""
