@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from emulator.demo import embedding, provisioning
+from emulator.demo.site import browser_command, portal_environment, portal_running
 from emulator.demo.stage import DemoFailed, Stage, expect, line, raised, step
 
 SCENES = (provisioning.play, embedding.play)
@@ -48,8 +49,11 @@ def _ready(stage: Stage) -> str:
 
 
 def _stay(stage: Stage, state_dir: Path) -> None:
-    print(f"Staying up: {stage.api}\nEverything a client needs is in {state_dir}/environment.json. Ctrl-C ends it.")
-    signal.pause()
+    with portal_running(portal_environment(stage.described)) as portal:
+        print(f"Staying up: {stage.api}\nEverything a client needs is in {state_dir}/environment.json. Ctrl-C ends it.")
+        print(f"A sample portal: {portal}. Reports come from an emulated host, so visit it with this browser:")
+        print(browser_command(stage.described, portal), flush=True)
+        signal.pause()
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ class Settings:
     """Where the API is and who this portal is to it; from environment variables, by `from_environment`."""
 
     api: str
+    authority: str
     tenant_id: str
     client_id: str
     client_secret: str = field(repr=False)
@@ -64,6 +65,7 @@ class Settings:
         """Raises KeyError, naming the variable, and ValueError for what is no number."""
         return cls(
             api=os.environ["PORTAL_API"].rstrip("/"),
+            authority=os.environ.get("PORTAL_AUTHORITY", "https://login.microsoftonline.com").rstrip("/"),
             tenant_id=os.environ["PORTAL_TENANT_ID"],
             client_id=os.environ["PORTAL_CLIENT_ID"],
             client_secret=os.environ["PORTAL_CLIENT_SECRET"],
@@ -116,7 +118,7 @@ class EmbedApi:
         if self._entra is None:
             self._entra = msal.ConfidentialClientApplication(
                 self._settings.client_id,
-                authority=f"https://login.microsoftonline.com/{self._settings.tenant_id}",
+                authority=f"{self._settings.authority}/{self._settings.tenant_id}",
                 client_credential=self._settings.client_secret,
             )
         return self._entra

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from emulator.browser import chromium_flags, find_chromium
-from tests.browser.world import Customer, portal_running
+from emulator.demo.site import portal_environment, portal_running
+from tests.browser.world import Customer
 from tests.cloud import Cloud, running
 
 SHORT_LIVED = {"PORTAL_LIFETIME_MINUTES": "30"}
@@ -43,14 +44,14 @@ def browser(hosted_once: Cloud) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def portal(hosted_once: Cloud) -> Iterator[str]:
     """The sample portal's address."""
-    with portal_running(hosted_once) as address:
+    with portal_running(portal_environment(hosted_once.described)) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def short_portal(hosted_once: Cloud) -> Iterator[str]:
     """The portal for tests that make tokens short."""
-    with portal_running(hosted_once, **SHORT_LIVED) as address:
+    with portal_running(portal_environment(hosted_once.described) | SHORT_LIVED) as address:
         yield address
 
 

@@ -104,6 +104,17 @@ def test_a_report_that_can_not_be_renewed_says_so_and_then_that_it_has_ended(
     customer.picture("ended")
 
 
+def test_when_the_session_has_ended_the_customer_is_told_to_sign_in_again(portal: str, visit: Visit) -> None:
+    customer = visit(portal)
+    customer.page.clock.install()
+    customer.sign_in(ANA)
+    customer.wait_for("rendered")
+    customer.context.clear_cookies()
+    customer.page.clock.fast_forward("51:00")
+    customer.wait_for("failed")
+    assert customer.status() == "Your session has ended. Please sign in again."
+
+
 def served_instead(customer: Customer, **changed: str) -> None:
     """The portal's back end answers as before, but for this."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.browser.world import portal_process
+from emulator.demo.site import portal_running
 
 NOWHERE = {
     "PORTAL_API": "http://127.0.0.1:9/api",
@@ -23,7 +23,7 @@ NOWHERE = {
 @pytest.fixture(scope="module")
 def portal() -> Iterator[str]:
     """A portal whose API, Entra and proxy don't answer."""
-    with portal_process(NOWHERE) as address:
+    with portal_running(NOWHERE) as address:
         yield address
 
 

@@ -1,66 +1,16 @@
-"""The portal as a process, and customers in front of a real browser."""
+"""Customers in front of a real browser."""
 
 from __future__ import annotations
 
-import os
-import queue
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import IO, Any
+from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
 
-from tests.cloud import PROJECT, Cloud
+from tests.cloud import PROJECT
 
 SCREENSHOTS = PROJECT / "build" / "screenshots"
 PATIENCE = 15_000
 """Milliseconds within which anything that a test waits for must have happened."""
-
-
-@contextmanager
-def portal_process(environment: Mapping[str, str]) -> Iterator[str]:
-    """The sample portal's address, for as long as this lasts."""
-    dying_with_us = [sys.executable, "-I", "-S", str(PROJECT / "emulator" / "child.py"), str(os.getpid())]
-    command = [*dying_with_us, sys.executable, str(PROJECT / "samples" / "embed" / "portal.py")]
-    with subprocess.Popen(
-        command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            yield _address(process.stdout)
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-@contextmanager
-def portal_running(cloud: Cloud, **settings: str) -> Iterator[str]:
-    """The portal for this cloud's customers; `settings` beside those by which it finds the cloud."""
-    kept = {name: value for name, value in os.environ.items() if name not in cloud.described["removeEnvironment"]}
-    with portal_process({**kept, **cloud.environment, **portal_settings(cloud), **settings}) as address:
-        yield address
-
-
-def portal_settings(cloud: Cloud) -> dict[str, str]:
-    known = cloud.described["clients"]["customer-portal"]
-    return {
-        "PORTAL_API": f"{cloud.functions_url}/api",
-        "PORTAL_TENANT_ID": cloud.tenant_id,
-        "PORTAL_CLIENT_ID": known["clientId"],
-        "PORTAL_CLIENT_SECRET": known["clientSecret"],
-        "PORTAL_SCOPE": cloud.described["api"]["scope"],
-    }
-
-
-def _address(out: IO[str], patience: float = 30) -> str:
-    found: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=lambda: found.put(out.readline()), daemon=True).start()
-    line = found.get(timeout=patience)
-    assert line.startswith("READY "), f"the portal did not start: {line!r}"
-    return line.removeprefix("READY ").strip()
 
 
 class Customer:

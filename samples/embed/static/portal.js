@@ -1,7 +1,8 @@
 // Embeds the customer's report with Microsoft's powerbi-client, and gives it a new token before the old one ends.
 
 const LONGEST_WAIT = 30; // seconds; a laptop that slept past the moment of renewal notices soon after it wakes up
-const AGAIN_AFTER_FAILURE = 5; // seconds
+const FIRST_PAUSE = 5; // seconds until a failed renewal is tried again; twice as long each time,
+const LONGEST_PAUSE = 60; // but not longer than this
 const { models } = window["powerbi-client"];
 const WORDS = {
   TokenExpired: "Your report has ended, because it could not be renewed in time. Please load this page again.",
@@ -11,6 +12,8 @@ const WORDS = {
 
 let renewAt = 0;
 let renewals = 0;
+let pause = FIRST_PAUSE;
+let over = false; // nothing that a further token could mend
 start();
 
 async function start() {
@@ -33,7 +36,7 @@ function embed(issued) {
   });
   report.on("loaded", () => say("loaded", "Drawing your report…"));
   report.on("rendered", () => say("rendered", renewalTold(issued)));
-  report.on("error", (event) => say("failed", inWords(event.detail)));
+  report.on("error", (event) => failed(event.detail));
   plan(report, issued.renewInSeconds);
 }
 
@@ -43,6 +46,7 @@ function plan(report, seconds) {
 }
 
 function wait(report) {
+  if (over) return undefined;
   const left = (renewAt - Date.now()) / 1000;
   if (left <= 0) return renew(report);
   return setTimeout(() => wait(report), Math.min(left, LONGEST_WAIT) * 1000);
@@ -55,11 +59,25 @@ async function renew(report) {
     await report.setAccessToken(issued.token);
     document.body.dataset.renewals = ++renewals;
     say("rendered", renewalTold(issued));
+    pause = FIRST_PAUSE;
     plan(report, issued.renewInSeconds);
   } catch (fault) {
-    if (document.body.dataset.state !== "failed") say("renewalFailing", `${fault.message ?? inWords(fault)} Trying again.`);
-    plan(report, AGAIN_AFTER_FAILURE);
+    notRenewed(fault instanceof Error ? fault.message : inWords(fault));
+    plan(report, pause);
+    pause = Math.min(2 * pause, LONGEST_PAUSE);
   }
+}
+
+function notRenewed(sentence) {
+  if (over) say("failed", sentence);
+  else if (!is("failed")) say("renewalFailing", `${sentence} Trying again.`);
+}
+
+/** Power BI's errors by the name that it gives them. One visual's trouble is not the report's end. */
+function failed(error) {
+  if (is("rendered") && !(error.message in WORDS)) return console.warn(error);
+  over = error.message !== "TokenExpired";
+  return say("failed", inWords(error));
 }
 
 /** From our own back end, which knows by the session whose token it is. Throws an Error with a sentence. */
@@ -71,6 +89,7 @@ async function newToken() {
     throw new Error("The portal can't be reached.");
   }
   const said = await answer.json();
+  over ||= answer.status === 401; // the session has ended
   if (!answer.ok) throw new Error(said.error);
   return said;
 }
@@ -82,6 +101,10 @@ function inWords(error) {
 
 function renewalTold(issued) {
   return `Open until ${new Date(issued.expiration).toLocaleTimeString()}, renewed before that without a reload.`;
+}
+
+function is(state) {
+  return document.body.dataset.state === state;
 }
 
 function say(state, sentence) {
