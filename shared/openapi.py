@@ -28,6 +28,7 @@ from shared.errors import (
     NotAllowed,
     RequestFault,
     TooLarge,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
     Unknown,
@@ -35,6 +36,7 @@ from shared.errors import (
 )
 from shared.openapi_routes import ROUTES, Parameter, Route
 from shared.provisioning.policy import PolicyDocument
+from shared.refresh.documents import RefreshDocument
 from shared.telemetry import words
 from shared.web import InternalError
 
@@ -42,7 +44,11 @@ Json = dict[str, Any]
 
 PROJECT = Path(__file__).parents[1]
 SCHEMA_URI = "https://json-schema.org/draft/2020-12/schema"
-OPERATORS_DOCUMENTS: dict[str, type[BaseModel]] = {"embed": EmbedDocument, "policy": PolicyDocument}
+OPERATORS_DOCUMENTS: dict[str, type[BaseModel]] = {
+    "embed": EmbedDocument,
+    "policy": PolicyDocument,
+    "refresh": RefreshDocument,
+}
 _REF = "#/components/schemas/{model}"
 
 
@@ -65,6 +71,7 @@ _PROBLEMS: tuple[AppError, ...] = (
     LengthRequired("The length of the body is not announced."),
     TooLarge("The body is larger than 1 MiB."),
     UnsupportedMediaType("The body is not announced as JSON."),
+    TooManyRequests("Too much of this waits already; come again later."),
     InternalError("A fault of this service; quote the correlation id."),
     Unavailable("Power BI, Entra, Key Vault or storage throttles or is away, or settings are faulty."),
 )
@@ -205,7 +212,9 @@ def _problem(status: int) -> Json:
 
 
 def _extra_headers(status: int) -> list[str]:
-    return {202: ["location", "retryAfter"], 401: ["authenticate"], 503: ["retryAfter"]}.get(status, [])
+    return {202: ["location", "retryAfter"], 401: ["authenticate"], 429: ["retryAfter"], 503: ["retryAfter"]}.get(
+        status, []
+    )
 
 
 def _header_refs(names: Sequence[str]) -> Json:
