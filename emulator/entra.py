@@ -162,7 +162,7 @@ class Entra(Service):
             return "1"
         if confidential:
             raise EntraRefused(7000216)
-        if not application["public"]:
+        if not (application["public"] or application["publicFlows"]):
             raise EntraRefused(7000218)
         return "0"
 

@@ -24,6 +24,7 @@ _NEW_APPLICATION: Json = {
     "roles": [],
     "servicePrincipal": True,
     "public": False,
+    "publicFlows": False,
     "secrets": {},
     "certificates": {},
     "federatedCredentials": {},
@@ -51,7 +52,8 @@ class Directory:
 
     `applications` are keyed by client id, `users` by user principal name. An application's `secrets` are keyed by key
     id: `{"value", "expires": time, if it does}`; its `certificates` are PEM texts by name; its `federatedCredentials`
-    have `issuer`, `subject` and `audience`.
+    have `issuer`, `subject` and `audience`. One that is `public` can keep no secret; one with `publicFlows` has them,
+    and does without when people sign in to it.
     """
 
     def __init__(self) -> None:
@@ -166,6 +168,7 @@ def _application(app: seed.Application) -> Json:
         "name": app.name,
         "objectId": app.object_id,
         "roles": list(app.roles),
+        "publicFlows": app.public_flows,
         "secrets": {str(uuid.uuid4()): _secret()},
         "federatedCredentials": exchanges,
     }

@@ -89,7 +89,9 @@ class _Route:
 
 
 class Router:
-    """Routes of one service. Templates are literal but for `{name}`, which matches one segment; case is ignored."""
+    """Routes of one service. Templates are literal but for `{name}`, which matches one segment; case is ignored, and so
+    is a slash at the end, as Microsoft's services ignore it.
+    """
 
     def __init__(self) -> None:
         self._routes: list[_Route] = []
@@ -98,7 +100,7 @@ class Router:
         """Routes are tried in the order in which they were added."""
         parts = re.split(r"\{(\w+)\}", template)
         pattern = "".join(f"(?P<{part}>[^/]+)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
-        self._routes.append(_Route(method, re.compile(pattern, re.IGNORECASE), handler))
+        self._routes.append(_Route(method, re.compile(pattern.rstrip("/") + "/?", re.IGNORECASE), handler))
 
     def route(self, method: str, template: str) -> Callable[[Handler], Handler]:
         """`add` as a decorator."""

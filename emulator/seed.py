@@ -40,6 +40,8 @@ class Application:
     vault_secret: str = ""
     powerbi: bool = False
     """Member of the group that the tenant settings of Power BI name."""
+    public_flows: bool = False
+    """Entra's "Allow public client flows": people may sign in to it by name and password without its secret."""
 
 
 APPLICATIONS = (
@@ -49,6 +51,7 @@ APPLICATIONS = (
         object_id="11c6a1b0-53d2-4c0e-9d4e-0a1b2c3d4eff",
         vault_secret="powerbi-operations-secret",
         powerbi=True,
+        public_flows=True,
     ),
     Application(
         name="embed",
@@ -56,6 +59,7 @@ APPLICATIONS = (
         object_id="22d7b2c1-64e3-4d1f-8e5f-1b2c3d4e5fff",
         vault_secret="powerbi-embed-secret",
         powerbi=True,
+        public_flows=True,
     ),
     Application(
         name="admin",

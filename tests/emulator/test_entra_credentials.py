@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from emulator.seed import API_APP_ID, MANAGED_IDENTITY_OBJECT_ID, TENANT_ID
+from emulator.seed import API_APP_ID, APPLICATIONS, MANAGED_IDENTITY_OBJECT_ID, TENANT_ID
 from tests.cloud import Cloud
 from tests.emulator.entra_client import CLAIMS, CODES, LOGIN, POWER_BI, Json, msal_client, post, token_form, verified
 
@@ -198,7 +198,7 @@ def test_a_delegated_token_has_the_scope_and_the_persons_own_roles(cloud: Cloud)
         ({"mfaRequired": True}, {}, 50076),
         ({"locked": True}, {}, 50053),
         ({"enabled": False}, {}, 50057),
-        ({}, {"client_secret": None}, 7000218),
+        ({}, {"client_secret": None, "client_id": APPLICATIONS[-1].client_id}, 7000218),
     ],
 )
 def test_a_person_who_may_not_sign_in_is_told_why(cloud: Cloud, change: Json, form: Json, code: int) -> None:
@@ -206,3 +206,15 @@ def test_a_person_who_may_not_sign_in_is_told_why(cloud: Cloud, change: Json, fo
     person = {"username": "ana@contoso.com", "password": cloud.described["people"]["ana@contoso.com"]}
     answer = post(cloud, **token_form(cloud, **{"grant_type": "password", **person, **form}))
     assert answer.json()["error_codes"] == [code]
+
+
+@pytest.mark.documented("https://learn.microsoft.com/entra/identity-platform/msal-client-applications")
+def test_an_application_that_allows_public_client_flows_signs_people_in_without_its_secret(cloud: Cloud) -> None:
+    person = {"username": "ana@contoso.com", "password": cloud.described["people"]["ana@contoso.com"]}
+    form = token_form(cloud, grant_type="password", client_secret=None, **person)
+    claims = jwt.decode(post(cloud, **form).json()["access_token"], options={"verify_signature": False})
+    assert (claims["upn"], claims["appidacr"]) == ("ana@contoso.com", "0")
+    by_secret = post(cloud, **token_form(cloud, client_secret="not it"))  # for itself it needs the secret all the same
+    assert by_secret.json()["error_codes"] == [7000215]
+    without = post(cloud, **token_form(cloud, client_secret=None))
+    assert without.json()["error_codes"] == [7000216]

@@ -240,3 +240,9 @@ def test_a_profile_has_its_own_rights_and_not_its_owners(driver: Driver) -> None
     driver.switch(unknownProfileStatus=401)
     assert driver.call("GET", "/groups", who="embed", headers=as_profile).status == 401
     assert driver.call("GET", f"/groups/{SALES}/datasets/{SALES_MODEL}", headers=as_profile).status == 401
+
+
+def test_a_slash_at_the_end_of_a_path_makes_no_difference() -> None:
+    driver = Driver()
+    assert driver.call("GET", "/groups/").value == driver.call("GET", "/groups").value
+    assert driver.call("GET", f"/groups/{SALES}/").body == driver.call("GET", f"/groups/{SALES}").body
