@@ -3,7 +3,7 @@
 The browser never says whose data it wants. It has a session; the session belongs to a customer; and this back end, with
 an access token of its own from Entra, asks the Power BI automation API for an embed token for that customer.
 
-What is made up here is the sign-in: two customers, no passwords. Everything else is how it is meant to be done.
+What is made up here is the sign-in: three customers, no passwords. Everything else is how it is meant to be done.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import requests
 
 HERE = Path(__file__).parent
 LIBRARY = HERE.parents[1] / "emulator" / "node_modules" / "powerbi-client" / "dist" / "powerbi.min.js"
-CUSTOMERS = {"customer-1042": "Northwind Traders", "customer-2077": "Fabrikam"}
+CUSTOMERS = {"customer-1042": "Northwind Traders", "customer-2077": "Fabrikam", "customer-3001": "Tailspin Toys"}
 COOKIE = "portal-session"
 MOST_SESSIONS = 1000
 LARGEST_BODY = 4096

@@ -13,6 +13,8 @@ from tests.browser.world import Customer
 from tests.cloud import Cloud, Json
 
 ANA, BEN = "customer-1042", "customer-2077"
+NEVER_SERVED = "customer-3001"
+"""For whom the app has kept no token from another test."""
 
 
 def test_a_customer_sees_its_report_as_itself(hosted: Cloud, portal: str, visit: Visit) -> None:
@@ -55,7 +57,7 @@ def test_a_page_that_asks_for_another_customer_gets_its_own_all_the_same(portal:
 def test_the_token_is_renewed_before_it_ends_and_the_report_goes_on(
     hosted: Cloud, short_portal: str, visit: Visit
 ) -> None:
-    hosted.change(switches={"embedTokenLife": "PT5S"})
+    hosted.change(switches={"embedTokenLife": "PT6S"})
     customer = visit(short_portal)
     customer.sign_in(ANA)
     customer.wait_for("rendered")
@@ -90,7 +92,7 @@ def wait_until_ended(cloud: Cloud, token: str) -> None:
 def test_a_report_that_can_not_be_renewed_says_so_and_then_that_it_has_ended(
     hosted: Cloud, short_portal: str, visit: Visit
 ) -> None:
-    hosted.change(switches={"embedTokenLife": "PT4S"})
+    hosted.change(switches={"embedTokenLife": "PT5S"})
     customer = visit(short_portal)
     customer.sign_in(BEN)
     customer.wait_for("rendered")
@@ -199,11 +201,10 @@ def test_a_paginated_report_is_embedded_on_a_page_of_its_own(hosted: Cloud, port
     assert (customer.shown("name"), customer.shown("username")) == ("Invoice", "none")
 
 
-def test_the_portal_says_in_words_that_the_service_is_away(hosted: Cloud, short_portal: str, visit: Visit) -> None:
+def test_the_portal_says_in_words_that_the_service_is_away(hosted: Cloud, portal: str, visit: Visit) -> None:
     hosted.fault("api.powerbi.com", ".*/GenerateToken", status=503, times=20)
-    hosted.change(switches={"embedTokenLife": "PT1S"})  # nothing that was kept from another test serves here
-    customer = visit(short_portal)
-    customer.sign_in(ANA)
+    customer = visit(portal)
+    customer.sign_in(NEVER_SERVED)
     customer.wait_for("failed")
     assert customer.status().startswith("The report service is busy. Please try again in a minute. (Reference ")
 
