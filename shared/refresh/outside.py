@@ -45,11 +45,7 @@ class Told:
         """One row for each change, with the verified caller (or what set it off) and Power BI's request id."""
         caller = run.caller or {"kind": "app", "trigger": run.trigger.value}
         act = f"{change.claim} {change.action}"
-        decision = (
-            f"{change.action} {change.detail} {change.outcome}"
-            if change.detail
-            else f"{change.action} {change.outcome}"
-        )
+        decision = f"{change.action} {change.outcome}" + (f": {change.detail}" if change.detail else "")
         target = f"workspace {run.workspace_id} dataset {run.dataset_id}"
         self._audit.record(run.id, act, caller, target, decision, change.request_id, run.correlation_id, self._now())
 
