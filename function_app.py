@@ -83,12 +83,12 @@ def provisioning_get(req: func.HttpRequest) -> func.HttpResponse:
 @web.endpoint("provisioning-list")
 def provisioning_list(req: func.HttpRequest) -> func.HttpResponse:
     """Provisioning requests, the newest first, page by page."""
-    from shared.provisioning.pages import read_query
+    from shared.listing import read_query
+    from shared.provisioning.service import FILTERS
 
     services = wiring.services()
     services.callers.verify(req.headers.get("authorization"), role="Provisioning.Read")
-    asked = (req.params.get(name) for name in ("status", "project", "top", "continuationToken"))
-    return web.respond(services.provisioning.list(read_query(*asked)))
+    return web.respond(services.provisioning.list(read_query(req.params, FILTERS)))
 
 
 @app.function_name("provisioning-cancel")

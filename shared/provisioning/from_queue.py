@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 from shared import telemetry
 from shared.errors import AppError, Fault, InvalidRequest, Misconfigured, NotAllowed, RequestFault
+from shared.idempotency import KEY, request_id
 from shared.provisioning.request import OPERATIONS, ProvisioningRequest
-from shared.provisioning.service import KEY, Provisioning, QueueCaller, caller_record, request_id
+from shared.provisioning.service import OPERATION, Provisioning, QueueCaller, caller_record
 from shared.storage.queues import decode
 from shared.times import Now, to_text
 from shared.validation import check, parse_json
@@ -79,7 +80,7 @@ class QueuedRequests:
         text = decode(body)
         faults = [{"path": fault.path, "message": fault.message} for fault in error.faults]
         document = _read(text)
-        id = request_id("queue", _key_of(document, message_id))
+        id = request_id("queue", OPERATION, _key_of(document, message_id))
         copy = {
             "reason": error.detail,
             "errors": faults,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -11,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, RootModel
 from pydantic import WithJsonSchema as Described
 
+from shared.idempotency import body_hash
 from shared.provisioning.principals import PrincipalType, Role
 from shared.validation import Document, Guid, VersionedDocument
 from shared.workflow.store import project_key
@@ -191,8 +190,7 @@ def canonical(request: AnyRequest) -> dict[str, Any]:
 
 def request_hash(request: AnyRequest) -> str:
     """Equal for requests that ask for the same."""
-    text = json.dumps(canonical(request), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return body_hash(canonical(request))
 
 
 def workspace_name(project: str, environment: str) -> str:

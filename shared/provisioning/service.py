@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared import telemetry
-from shared.errors import Ended, Fault, InvalidRequest, NotAllowed, Unknown
+from shared.errors import Ended, InvalidRequest, NotAllowed, Unknown
+from shared.idempotency import REUSED, key_of, request_id
+from shared.listing import Query, page
 from shared.provisioning.document import NO_DESCRIPTION, status_document, summary
 from shared.provisioning.dry_run import planned
 from shared.provisioning.kinds import ADMIN_ROLE, not_owner, owns
 from shared.provisioning.orders import accepted, orders
-from shared.provisioning.pages import Query
 from shared.provisioning.policy import PolicyDocument
 from shared.provisioning.request import OPERATIONS, AnyRequest, ProvisioningRequest, ProvisionRequest, request_hash
 from shared.provisioning.rules import check
 from shared.validation import check as validated
 from shared.workflow.engine import Acceptance, Engine
-from shared.workflow.records import Head
+from shared.workflow.records import Head, Status
 
 if TYPE_CHECKING:
     from shared.provisioning.steps.common import Services
 
 Json = dict[str, Any]
 
-_NAMES = uuid.UUID("6f0f3c1e-55b7-5d0e-9a43-7b0d0b9f4a11")
-KEY = re.compile(r"[A-Za-z0-9._-]{8,64}")
 OPERATION = "provisioning-requests"
 """To what an idempotency key belongs, besides the client."""
-MOST_SCANNED = 200
-"""How many requests one page of a filtered list looks at, at most."""
+FILTERS = {"status": [status.value for status in Status], "project": ()}
+"""What a list may be asked for."""
 
 
 class CallerLike(Protocol):
@@ -82,16 +80,16 @@ class Provisioning:
                 used for another body), and Retryable errors
         """
         asked = request.root
-        key = _key(idempotency_key, asked.request_id)
+        key = key_of(idempotency_key, asked.request_id)
         if dry_run:
             return self._dry_run(caller, asked)
-        id = request_id(caller.client_id, key)
+        id = request_id(caller.client_id, OPERATION, key)
         known = self._engine.store.head(id)
         if known is not None and known.body_hash == request_hash(asked):
             return self._document(known)
         body = self._allowed(caller, asked)
         if known is not None:
-            raise Ended("This idempotency key was used for another request. Use a new key for a new request.")
+            raise Ended(REUSED)
         return self._document(self._engine.accept(_acceptance(id, caller, asked, body)))
 
     def get(self, id: str) -> Json:
@@ -99,23 +97,20 @@ class Provisioning:
         return self._document(self._head(id))
 
     def list(self, query: Query) -> Json:
-        """One page, the newest first: `{"value": [...], "continuationToken": ...}`. Entries lack the steps."""
-        found: list[Json] = []
-        after, scanned = query.after, 0
-        while len(found) < query.top and scanned < MOST_SCANNED:
-            wanted = min(query.top, MOST_SCANNED - scanned)
-            places = self._engine.store.listed(query.project, after, wanted)
-            for place, id in places:
-                after, scanned = place, scanned + 1
-                head = self._engine.store.head(id)
-                if head is not None and _belongs(head, place) and query.status in ("", head.status.value):
-                    found.append(summary(head))
-                if len(found) == query.top:
-                    break
-            else:
-                if len(places) < wanted:
-                    return {"value": found, "continuationToken": None}
-        return {"value": found, "continuationToken": query.token(after)}
+        """One page, the newest first: `{"value": [...], "continuationToken": ...}`; `query` by `FILTERS`. Entries lack
+        the steps.
+        """
+        project, status = query.filters.get("project", "").strip(), query.filters.get("status", "")
+
+        def more(after: str, number: int) -> list[tuple[str, Head | None]]:
+            places = self._engine.store.listed(project, after, number)
+            return [(place, self._wanted(place, id, status)) for place, id in places]
+
+        return page(query, more, summary)
+
+    def _wanted(self, place: str, id: str, status: str) -> Head | None:
+        head = self._engine.store.head(id)
+        return head if head and _belongs(head, place) and status in ("", head.status.value) else None
 
     def cancel(self, caller: CallerLike, id: str) -> Json:
         """Take back what was made. Raises Unknown, NotAllowed, or Ended where there is nothing left to cancel."""
@@ -185,11 +180,6 @@ class Provisioning:
         return status_document(fresh or head, rows, self._engine.store.body(head))
 
 
-def request_id(client: str, key: str) -> str:
-    """The id of a request: the same for the same client and key; without a key, a new one."""
-    return str(uuid.uuid5(_NAMES, f"{client}\n{OPERATION}\n{key}")) if key else str(uuid.uuid4())
-
-
 def caller_record(caller: CallerLike, requested_by: str | None) -> Json:
     """The caller as it is kept beside the request; `requestedBy` is a label that anybody may write."""
     record: Json = {
@@ -212,17 +202,6 @@ def _acceptance(id: str, caller: CallerLike, asked: AnyRequest, body: Mapping[st
         body_hash=request_hash(asked),
         correlation_id=telemetry.correlation_id() or id,
     )
-
-
-def _key(header: str | None, in_body: str | None) -> str:
-    """The idempotency key. Raises InvalidRequest where header and body differ, or the header's is none."""
-    if header is not None and not KEY.fullmatch(header):
-        fault = Fault("Idempotency-Key", f"Must match {KEY.pattern}")
-        raise InvalidRequest("The idempotency key is not valid.", faults=[fault])
-    if header is not None and in_body is not None and header != in_body:
-        fault = Fault("requestId", "Differs from the header Idempotency-Key. Send one of them, or the same in both.")
-        raise InvalidRequest("Two different idempotency keys.", faults=[fault])
-    return header or in_body or ""
 
 
 def _is_id(id: str) -> bool:

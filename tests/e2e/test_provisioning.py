@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import Ended, InvalidRequest, NotAllowed, Unknown
-from shared.provisioning.pages import read_query
+from shared.listing import Query, read_query
+from shared.provisioning.service import FILTERS
 from tests.cloud import Cloud
 from tests.e2e.provisioning_stage import (
     ADMIN,
@@ -560,7 +561,7 @@ def test_a_message_is_a_request_of_the_client_queue(stage: Stage) -> None:
     stage.queued.take(str(uuid.uuid4()), message(provision(requestId="from-queue-1")))
     stage.queued.take(str(uuid.uuid4()), base64.b64encode(message(provision(requestId="from-queue-1"))))
     stage.settle()
-    (listed,) = stage.provisioning.list(read_query(None, None, None, None))["value"]
+    (listed,) = stage.provisioning.list(Query())["value"]
     assert (listed["status"], listed["caller"]["clientId"]) == ("succeeded", "queue")
     with pytest.raises(NotAllowed):
         stage.submit(provision())
@@ -570,7 +571,7 @@ def test_the_same_message_delivered_twice_is_one_request(stage: Stage) -> None:
     id = str(uuid.uuid4())
     for _ in range(2):
         stage.queued.take(id, message(provision()))
-    assert len(stage.provisioning.list(read_query(None, None, None, None))["value"]) == 1
+    assert len(stage.provisioning.list(Query())["value"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -625,16 +626,18 @@ def test_lists_page_newest_first_and_end(stage: Stage) -> None:
         stage.advance(timedelta(seconds=1))
     found, token = [], None
     for _ in range(9):
-        page = stage.provisioning.list(read_query(None, None, "2", token))
+        page = stage.provisioning.list(
+            read_query({"top": "2"} | ({"continuationToken": token} if token else {}), FILTERS)
+        )
         found += [each["id"] for each in page["value"]]
         token = page["continuationToken"]
         if token is None:
             break
     assert found == ids[::-1]
-    of_project = stage.provisioning.list(read_query("accepted", "fin-p1", None, None))
+    of_project = stage.provisioning.list(Query({"status": "accepted", "project": "fin-p1"}))
     assert [each["id"] for each in of_project["value"]] == [ids[3], ids[1]]
     assert of_project["continuationToken"] is None
-    assert stage.provisioning.list(read_query("failed", None, None, None))["value"] == []
+    assert stage.provisioning.list(Query({"status": "failed"}))["value"] == []
 
 
 def test_a_request_that_nobody_made_is_unknown(stage: Stage) -> None:

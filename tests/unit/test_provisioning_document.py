@@ -5,16 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from shared.errors import InvalidRequest
 from shared.provisioning.document import status_document
 from shared.provisioning.kinds import ProvisioningKind
-from shared.provisioning.pages import read_query
 from shared.provisioning.principals import Principal
-from shared.provisioning.request import ProvisioningRequest
 from shared.provisioning.steps.common import Services
-from shared.validation import check
 from shared.workflow.records import Head, Project, Status, StepRow, StepStatus
 
 Json = dict[str, Any]
@@ -141,33 +135,3 @@ def test_another_client_needs_the_role_at_its_turn_too() -> None:
     refusal = kind.refusal(head(), project, body(order()))
     assert refusal is not None and refusal.code == "forbidden"
     assert kind.refusal(head(caller={"roles": ["Provisioning.Admin"]}), project, body(order())) is None
-
-
-# ---- lists
-def test_a_token_is_good_for_its_filter_only() -> None:
-    query = read_query("failed", "FIN-A", "2", None)
-    token = query.token("098000000000000-" + "0" * 8 + "-0000-0000-0000-" + "0" * 12)
-    assert read_query("failed", "fin-a", None, token).after.startswith("098")
-    for status, project in ((None, "FIN-A"), ("failed", None), ("failed", "FIN-B")):
-        with pytest.raises(InvalidRequest):
-            read_query(status, project, None, token)
-
-
-@pytest.mark.parametrize("token", ["x", "!!!", "W10", "eyJhIjoxfQ", "WzEsMl0", "W251bGwsbnVsbF0"])
-def test_any_other_text_is_no_token(token: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
-        read_query(None, None, None, token)
-    assert refused.value.faults[0].path == "continuationToken"
-
-
-@pytest.mark.parametrize("top", ["0", "201", "-1", "x", "1.5", "", "9999", "１"])
-def test_a_page_has_one_to_two_hundred(top: str) -> None:
-    with pytest.raises(InvalidRequest):
-        read_query("done", None, top, None)
-
-
-def test_all_parameters_are_judged_at_once() -> None:
-    with pytest.raises(InvalidRequest) as refused:
-        read_query("done", None, "0", "x")
-    assert [fault.path for fault in refused.value.faults] == ["status", "top", "continuationToken"]
-    assert check(ProvisioningRequest, {"operation": "provision", "project": "X", "environments": [{"name": "dev"}]})
