@@ -8,6 +8,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 TOOLS := emulator/node_modules/.installed
+PEERS := $(VENV)/.peers
 
 .PHONY: install demo run test lint fmt bench schemas clean
 
@@ -21,6 +22,11 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	  || $(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+$(PEERS): $(INSTALLED) requirements-peers.txt
+	@$(PY) -m uv pip install --quiet --python $(PY) -r requirements-peers.txt \
+	  || $(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.txt
+	@touch $@
+
 $(TOOLS): $(INSTALLED) emulator/package.json emulator/package-lock.json
 	@$(PY) -m emulator.toolchain
 	@touch $@
@@ -31,7 +37,7 @@ demo: install
 run: install
 	@$(PY) -m emulator.demo --stay
 
-test: install
+test: install $(PEERS)
 	@$(PY) -m pytest
 
 lint: $(INSTALLED)

@@ -10,7 +10,14 @@ from emulator.seed import ALL_ROLES, API_APP_ID, API_APP_URI
 
 _OPENID = frozenset({"openid", "profile", "email", "offline_access"})
 _DEFAULT = "/.default"
-_POWERBI_SCOPES = ("Capacity.ReadWrite.All", "Dataset.ReadWrite.All", "Report.ReadWrite.All", "Workspace.ReadWrite.All")
+_POWERBI_SCOPES = (
+    "Capacity.ReadWrite.All",
+    "Content.Create",
+    "Dataset.ReadWrite.All",
+    "Report.ReadWrite.All",
+    "Workspace.ReadWrite.All",
+)
+"""What the organisation's apps were consented to: all that embedding for customers as a master user asks for."""
 
 
 @dataclass(frozen=True)
