@@ -149,3 +149,92 @@ def workflow_steps_poison(message: func.QueueMessage) -> None:
 def workflow_sweep(timer: func.TimerRequest) -> None:
     """Each minute: find workflows whose message was lost or whose worker died."""
     wiring.services().workflow.sweep()
+
+
+# ---- refreshes
+@app.function_name("refresh-runs-start")
+@app.route("refresh-runs", methods=["POST"])
+@web.endpoint("refresh-runs-start")
+def refresh_runs_start(req: func.HttpRequest) -> func.HttpResponse:
+    """Refresh a dataset; a run that is queued already is joined."""
+    from shared.refresh.requests import RefreshRunRequest
+
+    services = wiring.services()
+    caller = services.callers.verify(req.headers.get("authorization"), role="Refresh.Write")
+    request = web.body(req, RefreshRunRequest)
+    return web.accepted(
+        "refresh-runs", services.refresh_runs.start(caller, request, req.headers.get("idempotency-key"))
+    )
+
+
+@app.function_name("refresh-runs-get")
+@app.route("refresh-runs/{id}", methods=["GET"])
+@web.endpoint("refresh-runs-get")
+def refresh_runs_get(req: func.HttpRequest) -> func.HttpResponse:
+    """The run document of a refresh run."""
+    services = wiring.services()
+    services.callers.verify(req.headers.get("authorization"), role="Refresh.Read")
+    return web.respond(services.refresh_runs.get(req.route_params["id"]))
+
+
+@app.function_name("refresh-runs-list")
+@app.route("refresh-runs", methods=["GET"])
+@web.endpoint("refresh-runs-list")
+def refresh_runs_list(req: func.HttpRequest) -> func.HttpResponse:
+    """Refresh runs, the newest first, page by page."""
+    from shared.listing import read_query
+    from shared.refresh.service import FILTERS
+
+    services = wiring.services()
+    services.callers.verify(req.headers.get("authorization"), role="Refresh.Read")
+    return web.respond(services.refresh_runs.list(read_query(req.params, FILTERS)))
+
+
+@app.function_name("refresh-runs-cancel")
+@app.route("refresh-runs/{id}/cancel", methods=["POST"])
+@web.endpoint("refresh-runs-cancel")
+def refresh_runs_cancel(req: func.HttpRequest) -> func.HttpResponse:
+    """Ask for the end of a run; it is cancelled once Power BI says so."""
+    services = wiring.services()
+    caller = services.callers.verify(req.headers.get("authorization"), role="Refresh.Write")
+    return web.accepted("refresh-runs", services.refresh_runs.cancel(caller, req.route_params["id"]))
+
+
+@app.function_name("data-landed")
+@app.queue_trigger("message", "data-landed", "AzureWebJobsStorage")
+@messages.endpoint("data-landed")
+def data_landed(message: func.QueueMessage) -> None:
+    """Event Grid tells that a file has landed."""
+    wiring.services().refresh_messages.land(message.get_body())
+
+
+@app.function_name("data-landed-poison")
+@app.queue_trigger("message", "data-landed-poison", "AzureWebJobsStorage")
+@messages.endpoint("data-landed-poison")
+def data_landed_poison(message: func.QueueMessage) -> None:
+    """A landing that could not be recorded: tried once more, for a file hangs on it, else kept and told."""
+    wiring.services().refresh_messages.landed_poisoned(message.get_body())
+
+
+@app.function_name("refresh-looks")
+@app.queue_trigger("message", "refresh-looks", "AzureWebJobsStorage")
+@messages.endpoint("refresh-looks")
+def refresh_looks(message: func.QueueMessage) -> None:
+    """Look at one dataset: is a refresh to be started, has one ended?"""
+    wiring.services().refresh_messages.look(message.get_body())
+
+
+@app.function_name("refresh-looks-poison")
+@app.queue_trigger("message", "refresh-looks-poison", "AzureWebJobsStorage")
+@messages.endpoint("refresh-looks-poison")
+def refresh_looks_poison(message: func.QueueMessage) -> None:
+    """A look that failed again and again: a strike, and the dataset is looked at all the same."""
+    wiring.services().refresh_messages.look_poisoned(message.get_body())
+
+
+@app.function_name("refresh-sweep")
+@app.timer_trigger("timer", "30 * * * * *")
+@messages.timer("refresh-sweep")
+def refresh_sweep(timer: func.TimerRequest) -> None:
+    """Each minute: find datasets whose look was lost."""
+    wiring.services().refresh_messages.sweep()

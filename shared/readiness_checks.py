@@ -68,9 +68,22 @@ def _documents(services: Services) -> Iterator[Check]:
                 raise Misconfigured(f"{name} in the container 'config' is not in force: {state.fault}")
             if state.accepted_at is None:
                 raise Misconfigured(f"No {name} has been accepted yet, so everything that it grants is denied.")
-            return f"In force since {to_text(state.accepted_at)}."
+            return " ".join([f"In force since {to_text(state.accepted_at)}.", *_remarks(services, name)])
 
         yield Check(f"document {name}", look, f"Upload a {name} that validates to the container 'config'.")
+
+
+def _remarks(services: Services, name: str) -> Iterator[str]:
+    """What is accepted in a document and yet not, or not quite, what its writer may expect."""
+    from shared.refresh.documents import NAME, not_in_effect, warnings
+
+    document = services.refresh_document() if name == NAME else None
+    if document is None:
+        return
+    waiting = not_in_effect(document)
+    if waiting:
+        yield f"Accepted, and not in effect in this version: {', '.join(waiting)}."
+    yield from warnings(document)
 
 
 def _identity(services: Services, identity: IdentitySettings) -> Iterator[Check]:

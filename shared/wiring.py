@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from shared.provisioning.service import Provisioning
     from shared.provisioning.steps.common import Services as ProvisioningServices
     from shared.readiness import Readiness
+    from shared.refresh.documents import DatasetPolicy, RefreshDocument
+    from shared.refresh.engine import RefreshEngine
+    from shared.refresh.service import RefreshRuns
+    from shared.refresh.triggers import RefreshTriggers
     from shared.settings import CallerSettings, Settings
     from shared.storage.blobs import Container
     from shared.storage.connection import StorageAccount
@@ -74,7 +78,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.building = threading.RLock()
-        self.document_names = ("embed.yaml", "policy.yaml")
+        self.document_names = ("embed.yaml", "policy.yaml", "refresh.yaml")
 
     @once
     def managed_identity(self) -> TokenCredential:
@@ -114,9 +118,14 @@ class Services:
         """The operator's documents that are in force."""
         from shared.embed.documents import read_embed_document
         from shared.provisioning.policy import read_policy_document
+        from shared.refresh.documents import read_refresh_document
         from shared.storage.documents import Documents
 
-        readers = {"embed.yaml": read_embed_document, "policy.yaml": read_policy_document}
+        readers = {
+            "embed.yaml": read_embed_document,
+            "policy.yaml": read_policy_document,
+            "refresh.yaml": read_refresh_document,
+        }
         return Documents(self.storage.blobs, readers, utc_now)
 
     def policy(self) -> PolicyDocument | None:
@@ -188,6 +197,62 @@ class Services:
         from shared.workflow.triggers import Triggers
 
         return Triggers(self.engine, self.queue("workflow-steps"), self.container("rejected"))
+
+    # ---- refreshes
+    def refresh_document(self) -> RefreshDocument | None:
+        """Which datasets are refreshed by what lands where; None where no refresh.yaml has been accepted."""
+        from shared.refresh.documents import RefreshDocument
+
+        accepted = self.documents.accepted("refresh.yaml")
+        return accepted.value if accepted and isinstance(accepted.value, RefreshDocument) else None
+
+    def _dataset_policy(self, dataset_id: str) -> DatasetPolicy | None:
+        document = self.refresh_document()
+        return document.policy(dataset_id) if document else None
+
+    def _dataset_ids(self) -> list[str]:
+        document = self.refresh_document()
+        return [dataset.dataset_id for dataset in document.datasets.values()] if document else []
+
+    @once
+    def refreshes(self) -> RefreshEngine:
+        """The refresh engine."""
+        from shared.powerbi.refreshes import Refreshes
+        from shared.refresh.engine import RefreshEngine
+        from shared.refresh.outside import Told
+        from shared.refresh.store import RefreshStore, RefreshTables
+        from shared.storage.audit import Audit
+        from shared.storage.batches import BatchTable
+        from shared.storage.tables import Table
+
+        tables = self.storage.tables
+        kept = RefreshTables(Table(tables, "datasets"), BatchTable(tables, "landings"), Table(tables, "runs"))
+        return RefreshEngine(
+            RefreshStore(kept, self.container("runs")),
+            self.queue("refresh-looks"),
+            Refreshes(self.powerbi, "operations", utc_now),
+            self._dataset_policy,
+            Told(Audit(Table(tables, "audit")), self.events, utc_now),
+            utc_now,
+            datasets=self._dataset_ids,
+        )
+
+    @once
+    def refresh_runs(self) -> RefreshRuns:
+        """Refresh runs as their callers know them."""
+        from shared.idempotency import Keys
+        from shared.refresh.service import RefreshRuns
+        from shared.storage.tables import Table
+
+        keys = Keys(Table(self.storage.tables, "idempotency"), utc_now)
+        return RefreshRuns(self.refreshes, self.refresh_document, keys)
+
+    @once
+    def refresh_messages(self) -> RefreshTriggers:
+        """What lands, looks, and the sweep."""
+        from shared.refresh.triggers import RefreshTriggers
+
+        return RefreshTriggers(self.refreshes, self.refresh_document, self.container("rejected"), utc_now)
 
     # ---- what capabilities share
     @once

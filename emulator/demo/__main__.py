@@ -1,4 +1,7 @@
-"""`python -m emulator.demo [--stay]`: start everything, do the main job, print a line for each step, and `DEMO OK`."""
+"""`python -m emulator.demo [--stay] [--storage identity]`: start everything and do the main job.
+
+Prints a line for each step (what, outcome, seconds), and `DEMO OK` at the end.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-from emulator.demo import embedding, provisioning
+from emulator.demo import embedding, provisioning, refreshing
 from emulator.demo.site import browser_command, portal_environment, portal_running
 from emulator.demo.stage import DemoFailed, Stage, expect, line, raised, step
 
-SCENES = (provisioning.play, embedding.play)
+SCENES = (provisioning.play, refreshing.play, embedding.play)
 
 
 def main() -> int:
@@ -20,11 +23,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m emulator.demo", description=__doc__)
     parser.add_argument("--stay", action="store_true", help="stay up when the programme is over, until Ctrl-C")
     parser.add_argument("--state-dir", type=Path, default=Path(".emulator"))
+    parser.add_argument("--storage", choices=("key", "identity"), default="key", help="how the app reaches storage")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulator is ended as well
     began = time.monotonic()
     try:
-        with raised(options.state_dir) as stage:
+        with raised(options.state_dir, options.storage) as stage:
             line("the emulated cloud and the app have started", stage.api, time.monotonic() - began)
             step("the app says that it is ready", lambda: _ready(stage))
             for play in SCENES:

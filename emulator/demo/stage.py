@@ -9,10 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
 
 Json = dict[str, Any]
 PROJECT = Path(__file__).parents[2]
@@ -33,6 +37,7 @@ class Stage:
         self._session.trust_env = False
         self._session.proxies = {"https": described["environment"]["https_proxy"]}
         self._session.verify = described["caFile"]
+        self._power_bi_token = ""
 
     def app(self, method: str, path: str, token: str = "", body: object = None) -> requests.Response:
         """Call our API as one of its clients."""
@@ -48,13 +53,30 @@ class Stage:
 
     def caller_token(self, client: str) -> str:
         """An Entra token for our API, by the client's own secret."""
+        return self._token(client, self.described["api"]["scope"])
+
+    def power_bi(self, method: str, path: str) -> requests.Response:
+        """Ask Power BI itself, as the app's identity for operations."""
+        if not self._power_bi_token:
+            self._power_bi_token = self._token("operations", "https://analysis.windows.net/powerbi/api/.default")
+        headers = {"Authorization": f"Bearer {self._power_bi_token}"}
+        url = f"https://api.powerbi.com/v1.0/myorg/{path}"
+        answer = self._session.request(method, url, headers=headers, timeout=60)
+        answer.raise_for_status()
+        return answer
+
+    def power_bi_now(self) -> datetime:
+        """The time by Power BI's clock."""
+        return datetime.fromisoformat(self.control("GET", "clock")["now"])
+
+    def _token(self, client: str, scope: str) -> str:
         known = self.described["clients"][client]
         url = f"https://login.microsoftonline.com/{self.described['tenantId']}/oauth2/v2.0/token"
         form = {
             "grant_type": "client_credentials",
             "client_id": known["clientId"],
             "client_secret": known["clientSecret"],
-            "scope": self.described["api"]["scope"],
+            "scope": scope,
         }
         answer = self._session.post(url, data=form, timeout=60)
         expect(answer.status_code == 200, f"Entra answered {answer.status_code}: {answer.text}")
@@ -64,9 +86,19 @@ class Stage:
         """Put a message on a queue of the app's account, as another system does."""
         from azure.storage.queue import QueueClient
 
-        client = QueueClient.from_connection_string(self.described["storageConnectionString"], queue)
+        client = QueueClient.from_connection_string(
+            self.described["storageConnectionString"], queue, connection_verify=self.described["caFile"]
+        )
         with client:
             client.send_message(json.dumps(message))
+
+    def container(self, name: str) -> ContainerClient:
+        """A container of the account in which files land."""
+        from azure.storage.blob import ContainerClient
+
+        return ContainerClient.from_connection_string(
+            self.described["storageConnectionString"], name, connection_verify=self.described["caFile"]
+        )
 
     def upstream_calls(self) -> int:
         """How many calls reached Entra, Key Vault and Power BI so far."""
@@ -92,13 +124,14 @@ def line(title: str, outcome: str, seconds: float) -> None:
 
 
 @contextmanager
-def raised(state_dir: Path) -> Iterator[Stage]:
+def raised(state_dir: Path, storage: str = "key") -> Iterator[Stage]:
     """The emulator with the app in its bundled host; it ends, with all its children, when the stage is left."""
     log = PROJECT / "build" / "demo.log"
     log.parent.mkdir(exist_ok=True)
     described = state_dir / "environment.json"
     dying_with_us = [sys.executable, "-I", "-S", str(PROJECT / "emulator" / "child.py"), str(os.getpid())]
-    command = [*dying_with_us, sys.executable, "-m", "emulator", "--host", "bundled", "--state-dir", str(state_dir)]
+    options = ["--host", "bundled", "--storage", storage, "--state-dir", str(state_dir)]
+    command = [*dying_with_us, sys.executable, "-m", "emulator", *options]
     with log.open("w") as out, subprocess.Popen(command, cwd=PROJECT, stdout=out, stderr=out) as process:
         try:
             _wait_until_ready(process, log)
