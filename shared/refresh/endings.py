@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from shared.refresh.failures import Failure
+from shared.refresh.failures import Failure, took_too_long
 from shared.refresh.records import DatasetHead, Ending, Flight, Queued, RunStatus
 from shared.refresh.timing import Timing, grown
 from shared.refresh.verdicts import Over, State
@@ -55,7 +55,7 @@ def ended(flight: Flight, over: Over, failure: Failure | None, policy: DatasetPo
     entry = over.entry
     status = _STATUS.get(over.state, RunStatus.FAILED)
     if status is RunStatus.CANCELLED and flight.timed_out and not flight.cancel_requested:
-        status = RunStatus.TIMED_OUT
+        status, failure = RunStatus.TIMED_OUT, took_too_long()
     may_retry = status is RunStatus.FAILED and not flight.cancel_requested
     to_tables = may_retry and lacks_partition(flight, entry, failure)
     again = to_tables or bool(may_retry and failure and failure.retryable and attempts_left(flight.entry, policy))

@@ -134,6 +134,11 @@ def failure_of_refusal(error: AppError) -> Failure:
     return Failure(code, "unknown", error.detail[:LONGEST_MESSAGE], False, _REMEDIES["unknown"])
 
 
+def took_too_long(said: str = "") -> Failure:
+    """The refresh was cancelled by us, because it took longer than its timeout."""
+    return _failure("timeout", "timeout", said or "It took longer than its timeout in refresh.yaml, and was cancelled.")
+
+
 def is_already_executing(error: AppError) -> bool:
     """Power BI refreshes that dataset already, whoever asked for it."""
     return bool(ALREADY_EXECUTING.search(error.evidence.message))
@@ -182,7 +187,7 @@ def _kind(code: str, message: str) -> Kind:
         (None if _SAYS_NOTHING.match(code) else _first(_BY_CODE, code))
         or _first(_BY_TEXT, message)
         or _first(_BY_CODE, code)
-        or ("model" if "ModelRefresh" in code and message else "unknown")
+        or "unknown"
     )
 
 
@@ -207,7 +212,8 @@ def _said(entry: RefreshEntry) -> Iterator[tuple[str, str]]:
         yield _exception(fields.get("serviceexceptionjson"))
     for message in entry.messages if isinstance(entry, RefreshDetails) else ():
         if str(message.get("type", "Error")).lower() != "warning":
-            yield _text(message.get("code")), _clean(message.get("message"))
+            code, text = _text(message.get("code")), _clean(message.get("message"))
+            yield (code, text) if " " in text else (code or text, "")
 
 
 def _exception(text: object) -> tuple[str, str]:

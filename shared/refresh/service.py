@@ -37,7 +37,7 @@ class Engine(Protocol):
 
     def run(self, run_id: str) -> Run | None: ...
 
-    def runs(self, dataset_id: str, status: str, after: str, top: int) -> Sequence[tuple[str, Run | None]]: ...
+    def listed(self, dataset_id: str, after: str, top: int) -> Sequence[tuple[str, Run | None]]: ...
 
 
 class RefreshRuns:
@@ -81,11 +81,12 @@ class RefreshRuns:
     def list(self, query: Query) -> Json:
         """One page, the newest first: `{"value": [...], "continuationToken": ...}`; `query` by `FILTERS`."""
         dataset_id, status = self._dataset_id(query.filters.get("dataset", "")), query.filters.get("status", "")
-        return page(
-            query,
-            lambda after, number: self._engine.runs(dataset_id, status, after, number),
-            run_document,
-        )
+
+        def more(after: str, number: int) -> Sequence[tuple[str, Run | None]]:
+            places = self._engine.listed(dataset_id, after, number)
+            return [(place, run if run and status in ("", run.status.value) else None) for place, run in places]
+
+        return page(query, more, run_document)
 
     def cancel(self, caller: Caller, run_id: str) -> Json:
         """The run document with `cancelRequested`. Raises Unknown, or Ended where there is nothing left to cancel."""

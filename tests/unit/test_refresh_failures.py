@@ -21,7 +21,7 @@ from shared.errors import (
 )
 from shared.powerbi.guardrails import Observed, OutsideTouch
 from shared.powerbi.refreshes import RefreshDetails, RefreshEntry
-from shared.refresh.failures import failure_of, failure_of_refusal, is_already_executing, is_daily_limit
+from shared.refresh.failures import failure_of, failure_of_refusal, is_already_executing, is_daily_limit, took_too_long
 
 WHEN = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -61,7 +61,7 @@ SHORT = "ModelRefresh_ShortMessage_ProcessingError"
         ("0xC11C0020", "", "capacity", True),
         ("TooManyRequests", "", "throttle", True),
         (SHORT, "", "unknown", True),
-        (SHORT, "Something nobody has heard of.", "model", False),
+        (SHORT, "Something nobody has heard of.", "unknown", True),
         (SHORT, "The credentials provided for the SQL source are invalid.", "credentials", False),
         (SHORT, "You have reached the maximum allowable memory allocation for your tier.", "capacity", True),
         (SHORT, "Container exited unexpectedly with code 0x0000DEAD.", "capacity", True),
@@ -101,6 +101,12 @@ def test_the_messages_of_the_details_count_but_for_warnings() -> None:
     )
     failure = failure_of(RefreshDetails(**base, messages=messages))
     assert (failure.code, failure.kind, failure.message) == ("0xC11C0020", "capacity", "The model was evicted.")
+
+
+def test_a_message_that_is_only_a_code_is_one() -> None:
+    failure = failure_of(RefreshDetails(**entry().__dict__, messages=({"message": SHORT, "type": "Error"},)))
+    assert (failure.code, failure.kind, failure.retryable) == (SHORT, "unknown", True)
+    assert SHORT in failure.message
 
 
 @pytest.mark.parametrize("odd", ["not JSON", "[1]", "7", '"text"', "{", '{"errorCode": 7}', "[" * 100_000])
@@ -168,3 +174,7 @@ def test_what_is_executing_already_is_known_by_its_words() -> None:
     assert is_already_executing(invalid(BUSY))
     assert not is_already_executing(invalid(LIMIT))
     assert not is_daily_limit(invalid(BUSY))
+
+
+def test_what_we_cancelled_for_its_length_timed_out() -> None:
+    assert (took_too_long().kind, took_too_long().retryable, took_too_long().code) == ("timeout", True, "timeout")

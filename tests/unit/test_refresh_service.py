@@ -62,11 +62,9 @@ class Engine:
     def run(self, run_id: str) -> Run | None:
         return self.kept.get(run_id)
 
-    def runs(self, dataset_id: str, status: str, after: str, top: int) -> Sequence[tuple[str, Run | None]]:
-        places = [
-            (f"{1:015}-{run.id}", run if status in ("", run.status) else None)
-            for run in self.kept.values()
-            if run.dataset_id == (dataset_id or run.dataset_id)
+    def listed(self, dataset_id: str, after: str, top: int) -> Sequence[tuple[str, Run | None]]:
+        places: list[tuple[str, Run | None]] = [
+            (f"{1:015}-{run.id}", run) for run in self.kept.values() if run.dataset_id == (dataset_id or run.dataset_id)
         ]
         return sorted((place for place in places if place[0] > after), key=lambda place: place[0])[:top]
 
