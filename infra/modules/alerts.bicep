@@ -48,6 +48,14 @@ var alerts = [
     says: 'A provisioning request failed.'
   }
   {
+    name: 'refresh-failed'
+    severity: 2
+    every: 'PT5M'
+    window: 'PT5M'
+    query: loadTextContent('../queries/alerts/refresh-failed.kql')
+    says: 'A dataset was not refreshed.'
+  }
+  {
     name: 'overdue-work'
     severity: 2
     every: 'PT5M'

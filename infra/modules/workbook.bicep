@@ -16,6 +16,8 @@ var charts = [
   { title: 'Requests by route', query: loadTextContent('../queries/workbook/requests.kql') }
   { title: 'Embed tokens by client', query: loadTextContent('../queries/workbook/tokens-by-client.kql') }
   { title: 'Calls of Power BI by operation', query: loadTextContent('../queries/workbook/powerbi-calls.kql') }
+  { title: 'Refresh runs', query: loadTextContent('../queries/workbook/refresh-runs.kql') }
+  { title: 'Minutes from landing to fresh', query: loadTextContent('../queries/workbook/landing-to-fresh.kql') }
   { title: 'Workflows', query: loadTextContent('../queries/workbook/workflows.kql') }
   { title: 'What went wrong', query: loadTextContent('../queries/workbook/faults.kql') }
 ]
