@@ -51,10 +51,7 @@ def _land(stage: Stage, landed: dict[str, list[datetime]]) -> str:
 def _covered(stage: Stage, landed: dict[str, list[datetime]]) -> str:
     deadline = time.monotonic() + PATIENCE
     while open_files := _uncovered(stage, landed):
-        expect(
-            time.monotonic() < deadline,
-            f"{open_files} files are not covered within {PATIENCE:g} s: {_runs(stage, token)}",
-        )
+        expect(time.monotonic() < deadline, f"{open_files} files are not covered within {PATIENCE:g} s")
         time.sleep(0.5)
     return ", ".join(f"{name} by {_completed(stage, name)} refreshes" for name in landed)
 
