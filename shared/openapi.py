@@ -34,7 +34,9 @@ from shared.errors import (
     Unknown,
     UnsupportedMediaType,
 )
-from shared.openapi_routes import ROUTES, Parameter, Route
+from shared.openapi_refresh import REFRESHING
+from shared.openapi_routes import ROUTES as OTHER_ROUTES
+from shared.openapi_routes import Parameter, Route
 from shared.provisioning.policy import PolicyDocument
 from shared.refresh.documents import RefreshDocument
 from shared.telemetry import words
@@ -43,6 +45,7 @@ from shared.web import InternalError
 Json = dict[str, Any]
 
 PROJECT = Path(__file__).parents[1]
+ROUTES = (*OTHER_ROUTES, *REFRESHING)
 SCHEMA_URI = "https://json-schema.org/draft/2020-12/schema"
 OPERATORS_DOCUMENTS: dict[str, type[BaseModel]] = {
     "embed": EmbedDocument,

@@ -18,13 +18,19 @@ from shared.embed.request import EmbedTokenAnswer, EmbedTokenRequest
 from shared.errors import InvalidRequest
 from shared.provisioning.answers import DryRun, RequestPage, StatusDocument
 from shared.provisioning.request import ProvisioningRequest
+from shared.refresh.requests import RefreshRunRequest
+from shared.refresh.run_document import RunDocument, RunList
 from shared.validation import check
 
 Json = dict[str, Any]
 
 DOCUMENT = openapi.openapi()
-ANSWERS = (EmbedTokenAnswer, Health, Problem, ReadinessReport, StatusDocument, RequestPage, DryRun)
-MODELS = {model.__name__: model for model in (*ANSWERS, EmbedTokenRequest, ProvisioningRequest)}
+ANSWERS = (
+    *(EmbedTokenAnswer, Health, Problem, ReadinessReport),
+    *(StatusDocument, RequestPage, DryRun),
+    *(RunDocument, RunList),
+)
+MODELS = {model.__name__: model for model in (*ANSWERS, EmbedTokenRequest, ProvisioningRequest, RefreshRunRequest)}
 
 
 @pytest.mark.parametrize("path", openapi.documents(), ids=lambda path: path.name)
@@ -82,6 +88,10 @@ def test_a_route_without_a_role_needs_no_token_and_all_others_name_theirs() -> N
         "getProvisioningRequest": [{"entra": ["Provisioning.Read"]}],
         "cancelProvisioningRequest": [{"entra": ["Provisioning.Write"]}],
         "retryProvisioningRequest": [{"entra": ["Provisioning.Write"]}],
+        "startRefreshRun": [{"entra": ["Refresh.Write"]}],
+        "listRefreshRuns": [{"entra": ["Refresh.Read"]}],
+        "getRefreshRun": [{"entra": ["Refresh.Read"]}],
+        "cancelRefreshRun": [{"entra": ["Refresh.Write"]}],
     }
 
 
