@@ -68,9 +68,14 @@ def changed(texts: dict[str, str]) -> Estate:
     paths = [INFRA / "main.bicep", *sorted((INFRA / "modules").glob("*.bicep"))]
     names = [path.relative_to(INFRA).as_posix() for path in paths]
     return Estate(
-        {name: read(path, texts.get(name)) for name, path in zip(names, paths, strict=True)},
-        {stage: read(INFRA / f"{stage}.bicepparam", texts.get(f"{stage}.bicepparam")) for stage in STAGES},
+        {name: _read(path, texts.get(name)) for name, path in zip(names, paths, strict=True)},
+        {stage: _read(INFRA / f"{stage}.bicepparam", texts.get(f"{stage}.bicepparam")) for stage in STAGES},
     )
+
+
+@cache
+def _read(path: Path, text: str | None) -> Template:
+    return read(path, text)
 
 
 def broken(path: str, old: str, new: str) -> Estate:
