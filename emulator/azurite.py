@@ -16,6 +16,7 @@ from emulator.clouds import STORAGE_KINDS
 from emulator.processes import Child, EmulatorFailed
 from emulator.proxy import copy_both_ways
 from emulator.seed import STORAGE_ACCOUNT
+from emulator.table_front import TableFront
 from emulator.toolchain import ToolMissing, azurite_command
 
 _LISTENS = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at https?://127\.0\.0\.1:(\d+)")
@@ -32,6 +33,7 @@ class Azurite:
     ports: dict[str, int] = field(default_factory=dict)
     tls_ports: dict[str, int] = field(default_factory=dict)
     _terminators: list[asyncio.Server] = field(default_factory=list)
+    _tables: TableFront | None = None
 
     @classmethod
     async def start(
@@ -62,13 +64,15 @@ class Azurite:
             patience=_PATIENCE,
         )
         self.ports = {kind.lower(): int(port) for kind, port in _LISTENS.findall(output)}
-        if self.by_identity:
-            self.tls_ports = dict(self.ports)
-            return
-        for kind, port in self.ports.items():
-            server = await copy_both_ways(port, tls)
-            self._terminators.append(server)
-            self.tls_ports[kind] = server.sockets[0].getsockname()[1]
+        self._tables = await TableFront.start(self.ports["table"], tls, upstream_tls=self.by_identity)
+        self.tls_ports = dict(self.ports) if self.by_identity else await self._behind_tls(tls)
+        self.tls_ports["table"] = self._tables.port
+
+    async def _behind_tls(self, tls: ssl.SSLContext) -> dict[str, int]:
+        for kind in ("blob", "queue"):
+            self._terminators.append(await copy_both_ways(self.ports[kind], tls))
+        blob, queue = (server.sockets[0].getsockname()[1] for server in self._terminators)
+        return {"blob": blob, "queue": queue}
 
     def connection_string(self) -> str:
         """By account key, on loopback."""
@@ -84,4 +88,6 @@ class Azurite:
         """End it."""
         for server in self._terminators:
             server.close()
+        if self._tables is not None:
+            await self._tables.stop()
         await self.child.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -104,7 +105,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         with start(tmp_path, "--host", "none", "--port-base", str(port - 2)) as emulator:
             code, output, errors = emulator.end()
     assert (code, output) == (1, "")
-    assert f"The control port {port} can't be used" in errors
+    assert re.search(rf"port ({port - 2}|{port - 1}|{port}) can't be used", errors)  # others may use those before it
     assert len(errors.strip().splitlines()) == 1
 
 
