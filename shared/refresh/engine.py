@@ -21,6 +21,7 @@ from shared.refresh.decision import needed_by
 from shared.refresh.landings import landing_key
 from shared.refresh.look import Look
 from shared.refresh.ports import Looks, Outside, Policies, Refresher
+from shared.refresh.recent import RecentlySeen
 from shared.refresh.records import DatasetHead, Ending, Json, Landing, Queued, Run, RunStatus, Trigger
 from shared.refresh.store import RefreshStore, due_for_cleaning
 from shared.refresh.timing import Timing, grown
@@ -69,6 +70,7 @@ class RefreshEngine:
         self._now = now
         self._datasets = datasets
         self._new_id = new_id
+        self._recent = RecentlySeen(self._timing)
         self._tools = Tools(store, looks, powerbi, policies, outside, now, self._timing, new_id)
 
     # ---- what lands
@@ -91,6 +93,9 @@ class RefreshEngine:
         policy = self._policies(match.dataset_id)
         if policy is None or policy.paused:
             return False
+        by = needed_by(DatasetHead(match.dataset_id), landing, policy)
+        if fresh and self._recent.looked_after(match.dataset_id, by, landing.arrived_at):
+            return False
         return self._call_for(landing, policy, fresh)
 
     def _call_for(self, landing: Landing, policy: DatasetPolicy, fresh: bool) -> bool:
@@ -103,6 +108,7 @@ class RefreshEngine:
             now = self._now()
             by = now if head.flight else needed_by(head, landing, policy)
             if head.looked_after(by, now, timing.overdue):
+                self._recent.note(head, now)
                 return None
             known_pending = known_pending or self.store.landings.is_pending(dataset_id, landing.key)
             return self._with_run(head, landing).calling(max(by, now)) if known_pending else None
@@ -110,6 +116,7 @@ class RefreshEngine:
         written = self._tools.change_head(dataset_id, call)
         if written is None:
             return False
+        self._recent.note(written, self._now())
         self._tools.ensure_runs(written, policy)
         telemetry.event("data-landed", "calls for a look", target=dataset_id, until=written.due)
         return True
