@@ -181,8 +181,8 @@ var names = {
   identity: 'id-powerbi-${environmentName}-${token}'
   workspace: 'log-powerbi-${environmentName}-${token}'
   component: 'appi-powerbi-${environmentName}-${token}'
-  storage: 'st${short}${token}'
-  landing: 'stl${short}${token}'
+  storage: 'stpb${short}${token}'
+  landing: 'stld${short}${token}'
   vault: 'kv-${short}-${token}'
   plan: 'plan-powerbi-${environmentName}-${token}'
   app: 'func-powerbi-${environmentName}-${token}'
@@ -193,9 +193,9 @@ var names = {
 var allTags = union(tags, { 'azd-env-name': environmentName })
 
 var landingParts = split(landingStorageAccountId, '/')
-var landing = empty(landingStorageAccountId)
-  ? { subscription: subscription().subscriptionId, group: names.group, name: names.landing }
-  : { subscription: landingParts[2], group: landingParts[4], name: landingParts[8] }
+var landingSubscription = empty(landingStorageAccountId) ? subscription().subscriptionId : landingParts[2]
+var landingGroup = empty(landingStorageAccountId) ? names.group : landingParts[4]
+var landingName = empty(landingStorageAccountId) ? names.landing : landingParts[8]
 var topicParts = split(eventsTopicId, '/')
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
@@ -264,13 +264,13 @@ module landingAccount 'modules/landing.bicep' = if (empty(landingStorageAccountI
 }
 
 module landingTopic 'modules/landing-topic.bicep' = {
-  name: 'landing-topic'
-  scope: resourceGroup(landing.subscription, landing.group)
+  name: 'landing-topic-${environmentName}'
+  scope: resourceGroup(landingSubscription, landingGroup)
   params: {
     name: names.topic
     location: landingLocation
     tags: allTags
-    accountName: landing.name
+    accountName: landingName
     container: landingContainer
     readerPrincipalId: identity.outputs.principalId
     workspaceId: monitoring.outputs.workspaceId
@@ -317,7 +317,7 @@ module deliveryRoles 'modules/roles-delivery.bicep' = {
 }
 
 module eventsTopic 'modules/events-topic.bicep' = if (!empty(eventsTopicId)) {
-  name: 'events-topic'
+  name: 'events-topic-${environmentName}'
   scope: resourceGroup(
     empty(eventsTopicId) ? subscription().subscriptionId : topicParts[2],
     empty(eventsTopicId) ? names.group : topicParts[4]
@@ -399,7 +399,7 @@ module app 'modules/function-app.bicep' = {
       KEY_VAULT_URL: vault.outputs.url
       API_AUDIENCE: '${apiAudience},${apiClientId}'
       API_TENANT_ID: join(apiTenantIds, ',')
-      LANDING_STORAGE__blobServiceUri: 'https://${landing.name}.blob.${environment().suffixes.storage}'
+      LANDING_STORAGE__blobServiceUri: 'https://${landingName}.blob.${environment().suffixes.storage}'
       EVENTS_TOPIC_ENDPOINT: empty(eventsTopicId) ? '' : eventsTopic!.outputs.endpoint
     }
   }
@@ -421,8 +421,8 @@ module appEndpoint 'modules/endpoints.bicep' = if (privateNetworking) {
 
 // The last but watching: Event Grid checks at once that it may deliver, and its roles need minutes to be known.
 module landingEvents 'modules/landing-events.bicep' = {
-  name: 'landing-events'
-  scope: resourceGroup(landing.subscription, landing.group)
+  name: 'landing-events-${environmentName}'
+  scope: resourceGroup(landingSubscription, landingGroup)
   params: {
     topicName: landingTopic.outputs.name
     container: landingContainer
@@ -482,7 +482,7 @@ output STORAGE_ACCOUNT_NAME string = storage.outputs.name
 output CONFIG_CONTAINER string = storage.outputs.configContainer
 
 @description('The account in which files land.')
-output LANDING_ACCOUNT_NAME string = landing.name
+output LANDING_ACCOUNT_NAME string = landingName
 
 @description('The key vault.')
 output KEY_VAULT_NAME string = vault.outputs.name

@@ -194,15 +194,6 @@ resource appToLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-resource planToLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'to-log'
-  scope: plan
-  properties: {
-    workspaceId: workspaceId
-    metrics: [{ category: 'AllMetrics', enabled: true }]
-  }
-}
-
 @description('Resource id.')
 output id string = app.id
 

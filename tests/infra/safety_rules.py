@@ -93,7 +93,6 @@ LOGGED = (
     "Microsoft.Storage/storageAccounts/blobServices",
     "Microsoft.Storage/storageAccounts/queueServices",
     "Microsoft.Storage/storageAccounts/tableServices",
-    "Microsoft.Web/serverfarms",
     "Microsoft.Web/sites",
 )
 TAGGED = (
