@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest
 from shared.refresh.events import Landed, landed, path_of_blob, read
@@ -177,3 +179,33 @@ def test_one_bad_event_does_not_take_the_good_ones_with_it() -> None:
     found = read(message([grid(), {"eventType": "Microsoft.Storage.BlobCreated"}, cloud()]))
     assert found.landed == (EXPECTED, EXPECTED)
     assert [(fault.path, fault.message) for fault in found.faults] == [("[1]", "data is missing, or no object.")]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+PLACES = st.sampled_from(["eventType", "eventTime", "id", "data", "url", "api", "eTag", "specversion", "type"])
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(raw: bytes) -> None:
+    assert read(raw).landed == ()
+
+
+@given(PLACES, ANYTHING)
+def test_nothing_in_any_place_of_an_event_breaks_the_reader(place: str, value: object) -> None:
+    event = grid()
+    (event["data"] if place in event["data"] else event)[place] = value
+    found = read(message([event, cloud()]))
+    assert found.landed[-1:] == (EXPECTED,), "its neighbour is read all the same"
+
+
+@given(st.text(max_size=60))
+def test_a_name_comes_back_as_it_was_whatever_is_in_it(name: str) -> None:
+    from urllib.parse import quote
+
+    if not name or not name.isprintable():
+        return
+    assert path_of_blob(f"https://a.blob.core.windows.net/landing/{quote(name)}") == f"landing/{name}"
