@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
-DESCRIBED = Path(".emulator") / "environment.json"
+STATE_DIR = "EMULATOR_STATE_DIR"
+"""Environment variable for an emulator that was started with another --state-dir."""
 
 
 def variables(described: dict[str, Any], client: str) -> dict[str, str]:
@@ -23,16 +25,18 @@ def variables(described: dict[str, Any], client: str) -> dict[str, str]:
         "CA": described["caFile"],
         "PROXY": described["environment"]["https_proxy"],
         "CONTROL": f"{described['controlUrl']}/_emulator",
+        "STORAGE": described["storageConnectionString"],
     }
 
 
 def main(arguments: list[str]) -> int:
     """0, or 1 with a sentence where nothing runs or the client is unknown."""
     client = arguments[0] if arguments else "customer-portal"
-    if not DESCRIBED.exists():
+    environment = Path(os.environ.get(STATE_DIR, ".emulator")) / "environment.json"
+    if not environment.exists():
         print("Nothing runs here: start `make run` in another terminal first.", file=sys.stderr)
         return 1
-    described = json.loads(DESCRIBED.read_text())
+    described = json.loads(environment.read_text())
     if client not in described["clients"]:
         print(f"There is no client '{client}'; known are {', '.join(described['clients'])}.", file=sys.stderr)
         return 1
