@@ -29,6 +29,7 @@ DEEPER = int(os.environ.get("WORKFLOW_EXAMPLES", "0"))
 WORKERS = 3
 CRASHES = 3
 PRINCIPALS = {"w1": "ana", "w2": "ben"}
+ACTS = ("world create", "world add", "world delete", "world remove")
 ANY_INDEX = st.integers(0, 5)
 ANY_CLOCK = st.sampled_from([timedelta(0), timedelta(seconds=-30), timedelta(seconds=30)])
 ANY_WORKFLOW = st.sampled_from(sorted(PRINCIPALS))
@@ -43,11 +44,15 @@ class Adversary(RuleBasedStateMachine):
         self.baton = Baton(self.h.clock)
         self.h.tap = self.baton.tap
         self.accepted: set[str] = set()
+        self.cancelled: set[tuple[str, int]] = set()
+        self.delivered: list[bytes] = []
         self.crashes = 0
 
     @initialize(lag=st.sampled_from([0, 3, 13]))
-    def power_bi_is_slow(self, lag: int) -> None:
+    def somebody_has_posted(self, lag: int) -> None:
         self.h.world.lag = timedelta(minutes=lag)
+        self.a_client_posts("w1", timedelta(0))
+        self.baton.finish(self.baton.workers[0])
 
     # ---- work begins
     @precondition(lambda self: len(self.baton.workers) < WORKERS)
@@ -59,10 +64,42 @@ class Adversary(RuleBasedStateMachine):
     @precondition(lambda self: self.h.queue.visible() and len(self.baton.workers) < WORKERS)
     @rule(index=ANY_INDEX, clock=ANY_CLOCK)
     def a_message_is_delivered(self, index: int, clock: timedelta) -> None:
+        self.deliver(index, clock)
+
+    @precondition(lambda self: self.h.queue.visible() and len(self.baton.workers) < WORKERS)
+    @rule(index=ANY_INDEX, clock=ANY_CLOCK)
+    def a_message_is_delivered_and_its_worker_comes_to_an_act(self, index: int, clock: timedelta) -> None:
+        self.to_an_act(self.deliver(index, clock))
+
+    @precondition(lambda self: self.h.queue.visible() and len(self.baton.workers) < WORKERS)
+    @rule(index=ANY_INDEX, clock=ANY_CLOCK)
+    def a_message_is_delivered_and_handled(self, index: int, clock: timedelta) -> None:
+        self.baton.finish(self.deliver(index, clock))
+
+    @precondition(lambda self: self.h.queue.visible() and len(self.baton.workers) < WORKERS - 1)
+    @rule(index=ANY_INDEX, clock=ANY_CLOCK, calls=st.integers(1, 12))
+    def a_message_is_delivered_to_two(self, index: int, clock: timedelta, calls: int) -> None:
+        body = self.h.queue.visible()[index % len(self.h.queue.visible())].body
+        first = self.deliver(index, timedelta(0))
+        self.goes_on(first, calls)
+        self.h.queue.sent.insert(0, Sent(body, self.h.clock()))
+        self.to_an_act(self.deliver(0, clock))
+
+    def deliver(self, index: int, clock: timedelta) -> Worker:
         visible = self.h.queue.visible()
         message = visible[index % len(visible)]
+        self.delivered = [*self.delivered[-2:], message.body]
         triggers = self.h.triggers(clock)
-        self.baton.start("go on", lambda: self.h.deliver(message, triggers))
+        return self.baton.start("go on", lambda: self.h.deliver(message, triggers))
+
+    def to_an_act(self, worker: Worker) -> None:
+        while not worker.ended and worker.operation not in ACTS:
+            self.baton.step(worker)
+
+    def goes_on(self, worker: Worker, calls: int) -> None:
+        for _ in range(calls):
+            if not worker.ended:
+                self.baton.step(worker)
 
     @precondition(lambda self: len(self.baton.workers) < WORKERS)
     @rule(clock=ANY_CLOCK)
@@ -70,10 +107,13 @@ class Adversary(RuleBasedStateMachine):
         triggers = self.h.triggers(clock)
         self.baton.start("sweep", triggers.sweep)
 
-    @precondition(lambda self: self.accepted and len(self.baton.workers) < WORKERS)
+    @precondition(lambda self: self.delivered and len(self.baton.workers) < WORKERS)
     @rule(id=ANY_WORKFLOW, clock=ANY_CLOCK)
     def a_client_cancels(self, id: str, clock: timedelta) -> None:
-        self.start(f"cancel {id}", clock, lambda engine: engine.cancel(id))
+        def cancel(engine: Engine) -> None:
+            self.cancelled.add((id, engine.cancel(id).generation))
+
+        self.start(f"cancel {id}", clock, cancel)
 
     @precondition(lambda self: self.accepted and len(self.baton.workers) < WORKERS)
     @rule(id=ANY_WORKFLOW, clock=ANY_CLOCK)
@@ -108,10 +148,14 @@ class Adversary(RuleBasedStateMachine):
     @precondition(lambda self: self.baton.workers)
     @rule(index=ANY_INDEX, calls=st.integers(1, 8))
     def a_worker_goes_on(self, index: int, calls: int) -> None:
+        self.goes_on(self.worker(index), calls)
+
+    @precondition(lambda self: self.baton.workers)
+    @rule(index=ANY_INDEX)
+    def a_worker_comes_to_an_act(self, index: int) -> None:
         worker = self.worker(index)
-        for _ in range(calls):
-            if not worker.ended:
-                self.baton.step(worker)
+        self.baton.step(worker)
+        self.to_an_act(worker)
 
     @precondition(lambda self: self.baton.workers)
     @rule(index=ANY_INDEX)
@@ -138,11 +182,10 @@ class Adversary(RuleBasedStateMachine):
         self.h.clock.advance(timedelta(seconds=seconds))
         self.h.world.pass_time()
 
-    @precondition(lambda self: self.h.queue.sent)
+    @precondition(lambda self: self.delivered)
     @rule(index=ANY_INDEX)
     def a_message_is_doubled(self, index: int) -> None:
-        message = self.h.queue.sent[index % len(self.h.queue.sent)]
-        self.h.queue.sent.append(Sent(message.body, self.h.clock()))
+        self.h.queue.sent.append(Sent(self.delivered[index % len(self.delivered)], self.h.clock()))
 
     @precondition(lambda self: self.h.queue.sent)
     @rule(index=ANY_INDEX)
@@ -157,11 +200,17 @@ class Adversary(RuleBasedStateMachine):
         if len(self.h.world.fates[operation]) < 2:
             self.h.world.fates[operation].append(fate)
 
-    @rule(refused=st.booleans())
-    def grants_are_refused(self, refused: bool) -> None:
-        self.h.world.refused = {"add"} if refused else set()
+    @precondition(lambda self: not self.h.world.refused)
+    @rule()
+    def grants_are_refused(self) -> None:
+        self.h.world.refused = {"add"}
 
-    @precondition(lambda self: not any(each.by == STRANGER for each in self.h.world.workspaces))
+    @precondition(lambda self: self.h.world.refused)
+    @rule()
+    def grants_are_allowed_again(self) -> None:
+        self.h.world.refused = set()
+
+    @precondition(lambda self: not any(each.by == STRANGER for each in self.h.world.workspaces) and self.delivered)
     @rule(with_us=st.booleans())
     def a_stranger_makes_it(self, with_us: bool) -> None:
         self.h.world.stranger_makes("FIN-DEV", with_us=with_us)
@@ -198,6 +247,7 @@ class Adversary(RuleBasedStateMachine):
             assert head is not None or id not in self.accepted, f"{id} was accepted and is lost"
             if head is not None:
                 assert head.final, f"{id} is {head.status}"
+                assert not ((id, head.generation) in self.cancelled and head.status is Status.SUCCEEDED), "cancel lost"
                 self.has_its_effects(id, head.status)
 
     def has_its_effects(self, id: str, status: Status) -> None:
@@ -212,7 +262,7 @@ class Adversary(RuleBasedStateMachine):
 
 TestAdversary = Adversary.TestCase
 TestAdversary.settings = settings(
-    max_examples=DEEPER or 100,
+    max_examples=DEEPER or 200,
     stateful_step_count=60,
     derandomize=not DEEPER,
     database=None,
