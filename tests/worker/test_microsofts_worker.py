@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import function_app
+from emulator import seed
 from tests.cloud import Cloud
 from tests.worker.library import LIBRARY, Library, environment_in, needs_the_library, required_files, worker
 
@@ -29,6 +30,7 @@ REQUEST: Json = {
 def library(emulated: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     """A worker that has nothing but what `requirements.txt` brings, and the library itself."""
     emulated.reset()
+    _forget_messages(emulated)
     allowed = required_files([LIBRARY])
     with worker(environment_in(emulated), only=allowed, scratch=tmp_path_factory.mktemp("worker")) as started:
         yield started
@@ -108,6 +110,21 @@ def test_a_request_is_carried_out_message_by_message(library: Library, cloud: Cl
     assert "FIN-Worker-DEV" in {workspace["name"] for workspace in cloud.state()["workspaces"].values()}
 
 
+def test_a_file_that_lands_is_covered_by_a_refresh(library: Library, cloud: Cloud) -> None:
+    """Event, looks and refresh, by whatever queues the functions are bound to."""
+    from azure.storage.blob import ContainerClient
+
+    margin = seed.DATASETS[2].id
+    cloud.change(datasets={margin: {"refreshDuration": "PT0.1S"}})
+    with ContainerClient.from_connection_string(cloud.connection_string, "landing") as landing:
+        landing.upload_blob("margin/under-the-worker-library.json", b"{}", overwrite=True)
+    deadline, ended = time.monotonic() + 30, False
+    while not ended and time.monotonic() < deadline:
+        _deliver(library, cloud)
+        ended = any(run["status"] == "Completed" for run in _refreshes(cloud, margin))
+    assert ended
+
+
 def test_it_needs_nothing_that_requirements_do_not_bring(library: Library, cloud: Cloud) -> None:
     """The worker of this module could not import anything else; the app has not even tried."""
     token = cloud.caller_token("operator")
@@ -131,6 +148,19 @@ def _call(library: Library, name: str, token: str) -> Json:
     method = (trigger.get("methods") or ["GET"])[0]
     body: Json | None = {} if method in ("POST", "PUT", "PATCH") else None
     return library.call(name, token, body, method=method, params=PLACES, url=f"http://localhost/api/{trigger['route']}")
+
+
+def _refreshes(cloud: Cloud, dataset_id: str) -> list[Json]:
+    return [run for run in cloud.state()["refreshes"].values() if run["datasetId"] == dataset_id]
+
+
+def _forget_messages(cloud: Cloud) -> None:
+    """What other tests have left in the queues is not for this worker."""
+    from azure.storage.queue import QueueServiceClient
+
+    with QueueServiceClient.from_connection_string(cloud.connection_string) as service:
+        for queue in service.list_queues():
+            service.get_queue_client(queue).clear_messages()
 
 
 def _deliver(library: Library, cloud: Cloud) -> int:
