@@ -12,6 +12,7 @@ param location string
 param tags object
 
 @description('How it is copied.')
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GZRS', 'Standard_GRS'])
 param skuName string
 
 @description('The container in which files land.')

@@ -12,6 +12,7 @@ param location string
 param tags object
 
 @description('How it is copied.')
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GZRS', 'Standard_GRS'])
 param skuName string
 
 @description('Whether it can be reached from the internet (with an Entra ID token).')
