@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -60,14 +61,14 @@ def test_azd_finds_the_app_and_runs_what_follows_a_deployment() -> None:
 
 @pytest.mark.parametrize(("given", "status"), [({}, 1), ({"API_AUDIENCE": "api://x"}, 0)])
 def test_azd_stops_before_it_provisions_with_ids_missing(given: dict[str, str], status: int, tmp_path: Path) -> None:
-    hook = yaml.safe_load((PROJECT / "azure.yaml").read_text())["hooks"]["preprovision"]["run"]
-    (tmp_path / "infra").mkdir()
+    hooks = yaml.safe_load((PROJECT / "azure.yaml").read_text())["hooks"]
+    assert hooks["preup"] == hooks["preprovision"]
+    (tmp_path / "infra/scripts").mkdir(parents=True)
     (tmp_path / "infra/prod.bicepparam").write_text("using 'main.bicep'\n")
+    script = shutil.copy(PROJECT / hooks["preup"]["run"], tmp_path / "infra/scripts")
     known = ("POWERBI_TENANT_ID", "POWERBI_EMBED_CLIENT_ID", "POWERBI_OPERATIONS_CLIENT_ID", "API_CLIENT_ID")
     environment = {"PATH": os.environ["PATH"], "AZURE_ENV_NAME": "prod", **dict.fromkeys(known, "x"), **given}
-    done = subprocess.run(
-        ["sh", "-c", hook], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["sh", str(script)], cwd="/", env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == status
     assert (tmp_path / "infra/main.bicepparam").exists() == (status == 0)
     assert ("API_AUDIENCE is not set" in done.stderr) == (status == 1)
