@@ -97,12 +97,11 @@ def _needless(entry: Queued, pending: Sequence[Landing]) -> bool:
     return entry.joinable and not entry.asked and not pending
 
 
-def with_run(head: DatasetHead, landed: Sequence[Landing], run_id: str, correlation_id: str) -> DatasetHead:
+def with_run(head: DatasetHead, now: datetime, run_id: str, correlation_id: str) -> DatasetHead:
     """The head with a run for what has landed, unless one is waiting that will cover it."""
-    if not landed or head.joinable:
+    if head.joinable:
         return head
-    first = min(each.arrived_at for each in landed)
-    return head.enqueued(Queued(run_id, Trigger.DATA_LANDED, first, correlation_id))
+    return head.enqueued(Queued(run_id, Trigger.DATA_LANDED, now, correlation_id))
 
 
 def ready_at(entry: Queued, head: DatasetHead, pending: Sequence[Landing], policy: DatasetPolicy) -> datetime:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from shared import telemetry
 from shared.errors import Ended, Retryable, TooManyRequests, Unavailable, Unknown
 from shared.refresh import endings, runs
-from shared.refresh.decision import needed_by
+from shared.refresh.decision import needed_by, with_run
 from shared.refresh.landings import landing_key
 from shared.refresh.look import Look
 from shared.refresh.ports import Looks, Outside, Policies, Refresher
@@ -125,8 +125,7 @@ class RefreshEngine:
         """With a run that will cover the landing; a refresh in flight has its own way of finding what lands."""
         if head.flight or head.joinable:
             return head
-        correlation_id = telemetry.correlation_id() or self._new_id()
-        return head.enqueued(Queued(self._new_id(), Trigger.DATA_LANDED, landing.arrived_at, correlation_id))
+        return with_run(head, landing.arrived_at, self._new_id(), telemetry.correlation_id() or self._new_id())
 
     # ---- looks
     def look(self, dataset_id: str, number: int) -> None:

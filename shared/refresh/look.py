@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared import telemetry
 from shared.errors import Rejected
-from shared.refresh import endings
+from shared.refresh import endings, runs
 from shared.refresh.decision import Dismiss, Nothing, Start, WaitUntil, Watch, decide, with_run
 from shared.refresh.failures import failure_of_refusal
 from shared.refresh.launch import Launch
@@ -37,7 +37,7 @@ class Look:
 
     def __init__(self, tools: Tools, head: DatasetHead) -> None:
         self._tools = tools
-        self.head = head
+        self.head = replace(head, strikes=0)  # if this look comes to its end
         self._stored = head
         self._policy: DatasetPolicy | None = None
 
@@ -110,9 +110,9 @@ class Look:
 
     def _take_in(self, pending: Sequence[Landing]) -> None:
         """A run for what has landed: in the head with whatever is written next, its document when that is written."""
-        correlation_id = telemetry.correlation_id() or self._tools.new_id()
-        if pending and self.head.joinable is None:
-            self.head = with_run(self.head, pending, self._tools.new_id(), correlation_id)
+        if pending and self._policy and self.head.joinable is None:
+            correlation_id = telemetry.correlation_id() or self._tools.new_id()
+            self.head = with_run(self.head, self._tools.now(), self._tools.new_id(), correlation_id)
 
     # ---- nothing to start or to watch
     def _rest(self, why: str) -> None:
@@ -136,6 +136,14 @@ class Look:
         self._tools.ensure_runs(self.head, self._policy)
         self._tell("waits", why=why, until=self.head.due)
         self._tools.send(self.head)
+        self._explain()
+
+    def _explain(self) -> None:
+        """Tell the reader of a run why it waits for so long."""
+        entry, until = self.head.joinable, self.head.rests_until
+        if entry and until and not self.head.flight and not entry.urgent and until > self._tools.now():
+            reason = f"The last refresh did not complete, so the next one is tried after {to_text(until)}."
+            self._tools.tell_run(entry.run_id, lambda each: runs.held_back(each, reason))
 
     def _postpone(self, until: datetime) -> None:
         try:

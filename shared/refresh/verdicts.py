@@ -147,7 +147,11 @@ Verdict = Leave | Adopt | NotYet | GiveUp | Going | Over
 
 
 def judge(flight: Flight, entries: Sequence[RefreshEntry], now: datetime, margin: timedelta, timing: Timing) -> Verdict:
-    """What has become of a refresh that was announced."""
+    """What has become of a refresh that was announced.
+
+    Ours may wait behind another, so the time in which it has to appear begins when no other is in progress any more,
+    whether or not somebody looked while it was.
+    """
     if not flight.request_id and now < flight.claimed_until:
         return Leave(flight.claimed_until)
     if flight.request_id:
@@ -159,7 +163,8 @@ def judge(flight: Flight, entries: Sequence[RefreshEntry], now: datetime, margin
     other = running_now(entries, now, timing)
     if other is not None:
         return NotYet(max(now, flight.since), other)
-    return GiveUp() if now >= flight.since + timing.appears else NotYet(flight.since)
+    since = max([flight.since, *(min(each.end_time + margin, now) for each in entries if each.end_time)])
+    return GiveUp() if now >= since + timing.appears else NotYet(since)
 
 
 def _of_ours(entry: RefreshEntry, now: datetime, timing: Timing) -> Verdict:

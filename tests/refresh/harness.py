@@ -62,7 +62,7 @@ class Clock:
     """Everybody's time; workers may be told another one."""
 
     def __init__(self) -> None:
-        self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+        self.start = self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
     def __call__(self) -> datetime:
         return self.now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,14 +14,14 @@ from tests.refresh.harness import Crash
 class Interference:
     """A tap. `plan` says what happens before (or after) which call of the invocation that is watched."""
 
-    plan: dict[tuple[int, bool], Callable[[], None]] = field(default_factory=dict)
+    plan: dict[tuple[int, bool], Callable[[], object]] = field(default_factory=dict)
     count: int = 0
     calls: list[str] = field(default_factory=list)
     _inside: bool = False
 
-    def arm(self, plan: dict[tuple[int, bool], Callable[[], None]]) -> None:
+    def arm(self, plan: Mapping[tuple[int, bool], Callable[[], object]]) -> None:
         """Watch the next invocation."""
-        self.plan, self.count, self.calls = plan, 0, []
+        self.plan, self.count, self.calls = dict(plan), 0, []
 
     @contextmanager
     def __call__(self, operation: str) -> Iterator[None]:

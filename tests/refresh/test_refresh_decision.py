@@ -166,10 +166,9 @@ def test_a_run_with_a_body_of_its_own_does_not_wait_behind_a_quiet_period() -> N
 
 
 def test_a_landing_gets_a_run_unless_one_waits_that_covers_it() -> None:
-    assert with_run(HEAD, [landing()], "new", "c") == HEAD
-    assert with_run(DatasetHead("d"), [], "new", "c").queue == ()
-    behind = with_run(replace(HEAD, queue=(BODY,)), [landing(5), landing(3)], "new", "c")
-    assert behind.queue == (BODY, Queued("new", Trigger.DATA_LANDED, NOON + 3 * SECOND, "c"))
+    assert with_run(HEAD, NOON, "new", "c") == HEAD
+    behind = with_run(replace(HEAD, queue=(BODY,)), NOON, "new", "c")
+    assert behind.queue == (BODY, Queued("new", Trigger.DATA_LANDED, NOON, "c"))
 
 
 # ---- what is refreshed

@@ -122,10 +122,12 @@ class Refreshes(RuleBasedStateMachine):
         self.h.clock.advance(seconds * SECOND)
 
     @rule(
-        kind=st.sampled_from(["Scheduled", "OnDemand", "ViaApi", "ViaEnhancedApi", "ViaXmlaEndpoint"]), ok=st.booleans()
+        kind=st.sampled_from(["Scheduled", "OnDemand", "ViaApi", "ViaEnhancedApi", "ViaXmlaEndpoint"]),
+        ok=st.booleans(),
+        lasts=st.sampled_from([20, 90, 2400]),
     )
-    def somebody_else_refreshes(self, kind: str, ok: bool) -> None:
-        self.h.world.stranger(kind, "Completed" if ok else "Failed", lasts=90 * SECOND)
+    def somebody_else_refreshes(self, kind: str, ok: bool, lasts: int) -> None:
+        self.h.world.stranger(kind, "Completed" if ok else "Failed", lasts=lasts * SECOND)
 
     @rule(fate=st.sampled_from(FATES))
     def the_next_post_fares_badly(self, fate: str) -> None:

@@ -129,7 +129,7 @@ CASES = {
         OURS,
         [entry("x", "Completed", end=LATER)],
         LATER,
-        NotYet(OURS.since),
+        NotYet(LATER),
     ),
     "its id never appeared": (OURS, [], OURS.since + 10 * MINUTE, GiveUp()),
     "its id almost never appeared": (OURS, [], OURS.since + 10 * MINUTE - SECOND, NotYet(OURS.since)),
@@ -138,6 +138,18 @@ CASES = {
         [entry("x", start=LATER)],
         OURS.since + HOUR,
         NotYet(OURS.since + HOUR, entry("x", start=LATER)),
+    ),
+    "its id has had no time to appear since another ended that nobody saw": (
+        OURS,
+        [entry("x", "Completed", end=NOON + HOUR)],
+        NOON + HOUR + 11 * MINUTE,
+        NotYet(NOON + HOUR + MARGIN),
+    ),
+    "unanswered, with no time to appear since another ended": (
+        CLAIMED,
+        [entry("x", "Failed", kind="Scheduled", end=NOON + HOUR)],
+        NOON + HOUR + 11 * MINUTE,
+        NotYet(NOON + HOUR + MARGIN),
     ),
     "its id never appeared beside a leftover": (
         OURS,
@@ -148,7 +160,7 @@ CASES = {
     "it runs for ever": (OURS, [entry()], NOON + 26 * HOUR, Over(entry(), State.UNCLEAR)),
     "unanswered, and nothing appeared": (
         CLAIMED,
-        [entry("before", "Completed", end=LATER)],
+        [entry("before", "Completed", end=NOON - HOUR)],
         LATER,
         NotYet(CLAIMED.since),
     ),
@@ -169,7 +181,7 @@ CASES = {
         CLAIMED,
         [entry("x", "Completed", start=NOON - 3 * MINUTE, end=NOON)],
         LATER,
-        NotYet(CLAIMED.since),
+        NotYet(NOON + MARGIN),
     ),
     "unanswered, and one of another type appeared": (
         CLAIMED,

@@ -238,7 +238,7 @@ class World:
         if running and running.started and running.started + running.lasts <= moment:
             self._end(running, running.outcome, running.started + running.lasts)
             for each in self.refreshes:  # who waited begins after this, not before
-                each.begins = max(each.begins, moment) if each.waiting else each.begins
+                each.begins = max(each.begins, moment + LONGEST_WAIT / 2) if each.waiting else each.begins
             return
         for at, body in [each for each in self.late if each[0] <= moment]:
             self.late.remove((at, body))
