@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from shared import __version__
-from shared.errors import SettingsInvalid
+from shared.errors import Misconfigured, SettingsInvalid
 from shared.times import utc_now
 
 if TYPE_CHECKING:
@@ -208,7 +208,9 @@ class Services:
 
     def _dataset_policy(self, dataset_id: str) -> DatasetPolicy | None:
         document = self.refresh_document()
-        return document.policy(dataset_id) if document else None
+        if document is None:
+            raise Misconfigured("No refresh.yaml is in force: refreshes wait until a valid one has been uploaded.")
+        return document.policy(dataset_id)
 
     def _dataset_ids(self) -> list[str]:
         document = self.refresh_document()
