@@ -13,6 +13,7 @@ import pytest
 from shared.errors import Ended, Unavailable, Unknown
 from shared.workflow.records import Json, Status, StepRow, StepStatus
 from shared.workflow.steps import Done
+from tests.workflow.baton import Baton
 from tests.workflow.harness import MINUTE, Crash, Harness
 from tests.workflow.kind import CreateWorkspace
 from tests.workflow.moves import Breaks, Meanwhile, dies_at, failed, waits
@@ -267,6 +268,26 @@ def test_a_late_end_of_the_first_round_takes_neither_place_nor_row_of_the_second
     h.settle()
     if len(calls) >= call:
         assert h.head().status is Status.SUCCEEDED
+
+
+def test_a_late_end_does_not_close_a_retry_that_died_right_after_it_began(h: Harness) -> None:
+    failed(h)
+    baton = Baton(h.clock)
+    h.tap = baton.tap
+    retry = baton.start("retry", lambda: h.engine().retry("w1"))
+    while retry.operation != "table workflows replace":
+        baton.step(retry)
+    late = baton.start("a late end", lambda: h.engine()._finish(h.store.head("w1")))  # type: ignore[arg-type]
+    while not late.ended and late.operation != "table open delete":
+        baton.step(late)
+    baton.step(retry)
+    baton.kill(retry)
+    baton.finish(late)
+    h.queue.sent.clear()
+    h.clock.advance(3 * MINUTE)
+    h.sweep()
+    h.settle()
+    assert h.head().status is Status.SUCCEEDED
 
 
 def test_a_retry_that_died_before_its_head_leaves_the_failure_and_is_forgotten_after_an_hour(h: Harness) -> None:
