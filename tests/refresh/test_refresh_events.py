@@ -338,3 +338,15 @@ def test_objects_of_all_files_are_refreshed() -> None:
     [run] = h.all_runs()
     assert run.objects == (RefreshObject("Sales", "1"), RefreshObject("Sales", "2"), RefreshObject("Stock"))
     assert run.refresh_type == "ViaEnhancedApi"
+
+
+def test_a_stale_look_reads_the_head_and_does_nothing() -> None:
+    h = Harness()
+    h.land("a")
+    h.land("_SUCCESS", immediate=True)
+    stale, _ = h.queue.sent
+    h.clock.advance(30 * SECOND)
+    operations(h)
+    h.deliver(stale)
+    assert operations(h) == {READ: 1}
+    assert len(h.queue.sent) == 1

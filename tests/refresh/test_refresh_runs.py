@@ -670,3 +670,33 @@ def test_a_worker_that_dies_right_after_the_claim_holds_the_dataset_up_for_no_lo
     h.settle()
     assert h.world.truly_covered("a")
     assert started(h)[0] <= 2 + 1.5 + 10 + 5 + 4
+
+
+def test_a_worker_that_is_too_late_for_its_post_does_not_send_it() -> None:
+    interference = Interference()
+    h = Harness(tap=interference)
+    h.land("a")
+    h.clock.advance(2 * MINUTE)
+    announced = _calls_of_a_start().index("audit record") + 1
+    interference.arm({(announced, True): lambda: h.clock.advance(31 * SECOND)})
+    h.deliver(h.queue.sent[0])
+    assert (h.world.calls["start"], outcomes(h)) == (0, ["unknown"])
+    h.settle()
+    assert h.world.truly_covered("a")
+
+
+def test_a_request_id_that_comes_when_the_claim_is_another_ones_is_dropped() -> None:
+    interference = Interference()
+    h = Harness(tap=interference)
+    h.land("a")
+    h.clock.advance(2 * MINUTE)
+    h.world.fates.append(fates.DROPPED)
+    h.world.lasts = HOUR
+    posted = _calls_of_a_start().index("powerbi start") + 1
+    interference.arm({(posted, True): lambda: h.pass_time(30 * MINUTE)})
+    h.deliver(h.queue.sent[0])
+    flight = h.head().flight
+    assert flight is not None
+    assert flight.request_id == "r2"
+    h.settle()
+    assert [run.request_id for run in h.all_runs()] == ["r2"]
