@@ -10,6 +10,9 @@ INSTALLED := $(VENV)/.installed
 TOOLS := emulator/node_modules/.installed
 PEERS := $(VENV)/.peers
 
+# Bytecode is kept whatever the shell says: the tests start hundreds of processes, each of which would compile anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: install demo run test lint fmt bench schemas clean
 
 install: $(INSTALLED) $(TOOLS)

@@ -179,7 +179,9 @@ def value(name, default=""):
     return asked[asked.index(name) + 1] if name in asked else default
 def end(text="", status=0):
     known["calls"].append(" ".join(asked))
-    state.write_text(json.dumps(known))
+    written = state.with_name("state." + str(os.getpid()))
+    written.write_text(json.dumps(known))
+    written.replace(state)  # whole, for the shell runs two of these at once
     if text:
         print(text)
     sys.exit(status)
