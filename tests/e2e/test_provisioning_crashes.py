@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -92,6 +93,13 @@ def succeeds(stage: Stage, document: Json, stranger: Json) -> None:
     assert {entry["status"] for entry in document["environments"]["prod"]["access"]} == {"granted"}
     assert set(stage.told()) == {"provisioning.succeeded"}
     assert [each for each in stage.workspaces() if each["id"] != workspace["id"]] == [stranger]
+    assert audited(stage) == {"createWorkspace": 1, "assignCapacity": 1, "grantAccess": 2}
+
+
+def audited(stage: Stage) -> Counter[str]:
+    """Changes that are known to have been made, by their kind: no crash may leave one without its row."""
+    decisions = [str(values["decision"]).split() for values, _ in stage.audit.rows.values()]
+    return Counter(action for action, outcome in decisions if outcome in ("done", "found"))
 
 
 def fails(stage: Stage, document: Json, stranger: Json) -> None:

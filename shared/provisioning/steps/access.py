@@ -19,7 +19,7 @@ from shared.provisioning.planner import (
     plan_access,
 )
 from shared.provisioning.principals import ADMIN, Principal, principal_of
-from shared.provisioning.steps.access_calls import CHANGED, short
+from shared.provisioning.steps.access_calls import CHANGED, action_of, short, told_of
 from shared.provisioning.steps.access_undo import AccessUndo
 from shared.provisioning.steps.common import (
     Json,
@@ -32,7 +32,7 @@ from shared.provisioning.steps.common import (
     without_workspace,
 )
 from shared.workflow.records import StepRow
-from shared.workflow.steps import Act, Done, Fail, Verdict, Wait, Work
+from shared.workflow.steps import Act, Change, Done, Fail, Verdict, Wait, Work
 
 MOST_STRANGERS = 40
 """How many members that are not wanted are taken away at a time: a journal's row holds 64 KiB."""
@@ -67,7 +67,17 @@ class AccessStep(AccessUndo):
             return {"made": made, "roles": {}}
         own = Principal("App", self.services.own_id())
         members = {} if row.attempts == 0 and is_fresh(made) else self.members(work, made["workspaceId"])
+        if row.open:
+            self._tell_found(work, row, members)
         return {"made": made, "own": own.key, "open": row.open, **self._compact(members, own)}
+
+    def _tell_found(self, work: Work, row: StepRow, members: dict[Principal, str]) -> None:
+        """Of the changes that were announced and whose answers were lost, those that have come about are audited here;
+        the row of one that was answered stays as it is.
+        """
+        for change in self._plan(row.seen, _found(row.seen)):
+            if change.action in GIVES | TAKES and members.get(change.principal, "") == change.role:
+                work.changed(Change(action_of(change), told_of(group_of(row.seen["made"]), change), "found"))
 
     def decide(self, row: StepRow, seen: Json, now: datetime) -> Verdict:  # noqa: ARG002 - the engine's interface
         """Act if anything is to be changed; else what has come of it."""

@@ -39,7 +39,9 @@ class AccessCalls(StepBase):
         """Where somebody was quicker, what there is now decides: the role that is wanted, or one to be changed."""
         member, transport = _member(change), self.services.transport
         try:
-            changing(work, GRANT, _told(group, change), lambda: add_member(transport, group, member, identity=IDENTITY))
+            changing(
+                work, GRANT, told_of(group, change), lambda: add_member(transport, group, member, identity=IDENTITY)
+            )
         except Conflict:
             now = self.members(work, group.id).get(change.principal, "")
             if not now:
@@ -49,13 +51,15 @@ class AccessCalls(StepBase):
 
     def _update(self, work: Work, group: Group, change: AccessChange, before: str) -> str:
         member, transport = _member(change), self.services.transport
-        changing(work, CHANGE, _told(group, change), lambda: update_member(transport, group, member, identity=IDENTITY))
+        changing(
+            work, CHANGE, told_of(group, change), lambda: update_member(transport, group, member, identity=IDENTITY)
+        )
         return before
 
     def _remove(self, work: Work, group: Group, change: AccessChange) -> str:
         member, transport = _member(change), self.services.transport
         remove = _unless_gone(lambda: remove_member(transport, group, member, identity=IDENTITY))
-        changing(work, REMOVE, _told(group, change), remove)
+        changing(work, REMOVE, told_of(group, change), remove)
         return change.before
 
 
@@ -65,12 +69,18 @@ def short(error: AppError) -> str:
     return f"Power BI refused it: {said}"[:LONGEST_ERROR]
 
 
+def action_of(change: AccessChange) -> str:
+    """How the change is called in the audit."""
+    return {"grant": GRANT, "remove": REMOVE}.get(change.action, CHANGE)
+
+
 def _member(change: AccessChange) -> Member:
     principal = change.principal
     return Member(principal.kind, principal.id, change.role, principal.profile)
 
 
-def _told(group: Group, change: AccessChange) -> str:
+def told_of(group: Group, change: AccessChange) -> str:
+    """What was changed, for the audit."""
     return f"{group.name} ({group.id}): {change.principal.key} {change.role}".rstrip()
 
 

@@ -23,7 +23,7 @@ from shared.provisioning.steps.common import (
     without_workspace,
 )
 from shared.workflow.records import StepRow
-from shared.workflow.steps import Act, Done, Fail, Undone, UndoVerdict, Verdict, Wait, Work
+from shared.workflow.steps import Act, Change, Done, Fail, Undone, UndoVerdict, Verdict, Wait, Work
 
 ASSIGN = "assignCapacity"
 MOVING = ("Pending", "InProgress")
@@ -53,10 +53,16 @@ class CapacityStep(StepBase):
         transport, workspace_id = self.services.transport, made["workspaceId"]
         status = assignment_status(transport, workspace_id, identity=IDENTITY)
         seen = {"made": made, "capacityId": made["capacityId"], "status": status.status, "towards": status.capacity_id}
+        if row.open and status.capacity_id == self.order.capacity_id:
+            work.changed(Change(ASSIGN, self._told(made), "found"))  # where its answer was recorded, that stays
         if not row.open and status.status not in MOVING and status.capacity_id == self.order.capacity_id:
             work.pace()  # an earlier assignment: it may have ended a moment ago, or have been overtaken since
             seen["capacityId"] = get_group(transport, workspace_id, identity=IDENTITY).capacity_id
         return seen
+
+    def _told(self, made: Json) -> str:
+        group = group_of(made)
+        return f"{group.name} ({group.id}) to {self.order.capacity_id or 'shared'}"
 
     def decide(self, row: StepRow, seen: Json, now: datetime) -> Verdict:
         """An assignment towards our capacity is waited for, whoever asked for it."""
@@ -80,7 +86,7 @@ class CapacityStep(StepBase):
             changing(
                 work,
                 ASSIGN,
-                f"{group.name} ({group.id}) to {capacity_id or 'shared'}",
+                self._told(seen["made"]),
                 lambda: assign_to_capacity(transport, group, capacity_id, identity=IDENTITY),
             )
         except (Forbidden, NotFound) as error:

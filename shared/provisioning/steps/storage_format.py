@@ -20,7 +20,7 @@ from shared.provisioning.steps.common import (
     without_workspace,
 )
 from shared.workflow.records import StepRow
-from shared.workflow.steps import Act, Done, Undone, UndoVerdict, Verdict, Wait, Work
+from shared.workflow.steps import Act, Change, Done, Undone, UndoVerdict, Verdict, Wait, Work
 
 SET = "setStorageFormat"
 SMALL = "Small"
@@ -32,14 +32,17 @@ class StorageFormatStep(StepBase):
     name = "storageFormat"
 
     # ---- forward
-    def look(self, work: Work, row: StepRow) -> Json:  # noqa: ARG002 - the engine's interface
+    def look(self, work: Work, row: StepRow) -> Json:
         """The workspace as it is now: its capacity has just been seen to."""
         made = self.made(work)
         if not made.get("workspaceId"):
             return {"made": made}
         if not self.order.capacity_id:
             return {"made": made, "shared": True, "format": SMALL}
-        return {"made": made, **self._now(work, made)}
+        seen = {"made": made, **self._now(work, made)}
+        if row.open and seen["format"] == self.order.storage_format:
+            work.changed(Change(SET, self._told(made, self.order.storage_format), "found"))
+        return seen
 
     def decide(self, row: StepRow, seen: Json, now: datetime) -> Verdict:
         """Nothing to do where it is as it should be; a capacity that does not show yet is waited for."""
@@ -93,12 +96,15 @@ class StorageFormatStep(StepBase):
         group = get_group(self.services.transport, made["workspaceId"], identity=IDENTITY)
         return {"shared": not group.capacity_id, "format": group.storage_format or SMALL}
 
+    def _told(self, made: Json, storage_format: str) -> str:
+        return f"{made['workspaceName']} ({made['workspaceId']}) to {storage_format}"
+
     def _set(self, work: Work, seen: Json, storage_format: str) -> None:
         group = Group(seen["made"]["workspaceId"], seen["made"]["workspaceName"], "")
         transport = self.services.transport
         changing(
             work,
             SET,
-            f"{group.name} ({group.id}) to {storage_format}",
+            self._told(seen["made"], storage_format),
             lambda: set_storage_format(transport, group, storage_format, identity=IDENTITY),
         )

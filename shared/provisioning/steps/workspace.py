@@ -60,7 +60,7 @@ class WorkspaceStep(StepBase):
         if row.open and not seen["registered"]:
             seen["ours"] = self._is_ours(work, group, set())
             if seen["ours"]:
-                work.changed(Change(CREATE, _told(group), "found"))
+                work.changed(Change(CREATE, self.order.workspace_name, "found"))  # named as its act: one row
         return seen
 
     def decide(self, row: StepRow, seen: Json, now: datetime) -> Verdict:
