@@ -277,7 +277,9 @@ class Engine:
             telemetry.event("workflow", "leaseLost", target=head.id, turn=head.turn)
             return
         done = runner.head
-        telemetry.event("workflow", done.status.value, target=head.id, turn=head.turn, kind=head.kind, why=done.why)
+        code = (done.error or {}).get("code", "")
+        fields = {"turn": head.turn, "kind": head.kind, "why": done.why, "code": code}
+        telemetry.event("workflow", done.status.value, target=head.id, **fields)
         if delay is None:
             self._finish(done)
         else:

@@ -229,6 +229,11 @@ def test_no_secret_and_no_token_is_in_the_log_or_in_storage(hosted: Hosted, port
         "api.powerbi.com", ".*", times=2, status=403, body={"error": {"code": "TokenExpired", "message": portal}}
     )
     hosted.call("POST", "embed-tokens", portal, json={"reports": ["sales-overview"]})
+    asked = {"operation": "provision", "project": "FIN-Searched", "environments": [{"name": "dev"}]}
+    accepted = hosted.call("POST", "provisioning-requests", operator, json={**asked, "owners": ["ana@contoso.com"]})
+    path = accepted.headers["location"].removeprefix("/api/")
+    eventually(lambda: hosted.call("GET", path, operator).json(), lambda told: told["status"] == "succeeded")
+    assert hosted.call("POST", "refresh-runs", operator, json={"dataset": "margin"}).status_code == 202
     said = hosted.log.read_text() + "\n".join(_everything_in_storage(cloud.connection_string))
     secrets = [client["clientSecret"] for client in cloud.described["clients"].values()]
     secrets += [*cloud.described["people"].values(), _account_key(cloud.connection_string), portal, operator]
