@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Protocol
-
+from shared.storage.audit import Audit
+from shared.storage.events import Events
 from shared.times import Now
 from shared.workflow.records import Head
 from shared.workflow.steps import Change
 
 
-class AuditTable(Protocol):
-    """The table `audit`: the same operation and act is the same row."""
-
-    def record(  # noqa: PLR0917 - the table's columns
-        self,
-        operation: str,
-        act: str,
-        caller: Mapping[str, Any],
-        target: str,
-        decision: str,
-        request_id: str,
-        correlation_id: str,
-        when: datetime,
-    ) -> None: ...
-
-
-class EventSink(Protocol):
-    """Where events go; the same `id` is the same event."""
-
-    def tell(self, type: str, subject: str, id: str, data: Mapping[str, Any], when: datetime) -> None: ...
-
-
 class Told:
     """What the engine tells of provisioning workflows."""
 
-    def __init__(self, audit: AuditTable, events: EventSink, now: Now) -> None:
+    def __init__(self, audit: Audit, events: Events, now: Now) -> None:
         self._audit = audit
         self._events = events
         self._now = now

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -24,6 +24,8 @@ from shared.refresh.rules import Match, RefreshObject
 from shared.refresh.run_document import RunDocument
 from shared.refresh.service import FILTERS, RefreshRuns
 from shared.refresh.triggers import RefreshTriggers
+from shared.storage.audit import Audit
+from shared.storage.events import Events
 from shared.validation import check
 from tests.workflow.memory import MemoryTable
 
@@ -333,7 +335,7 @@ class Sink:
 
 def test_a_change_is_recorded_with_who_asked_and_an_end_is_told_the_same_each_time(world: World) -> None:
     sink = Sink()
-    told = Told(sink, sink, lambda: NOW)
+    told = Told(cast(Audit, sink), cast(Events, sink), lambda: NOW)
     policy = DOCUMENT.policy_by_alias("sales")
     assert policy is not None
     asked = world.engine.start(policy, run_id="r", caller={"clientId": "c"}, body=None, correlation_id="k")
