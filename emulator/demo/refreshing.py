@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,7 +54,8 @@ def _covered(stage: Stage, landed: dict[str, list[datetime]]) -> str:
     while open_files := _uncovered(stage, landed):
         expect(time.monotonic() < deadline, f"{open_files} files are not covered within {PATIENCE:g} s")
         time.sleep(0.5)
-    return ", ".join(f"{name} by {_completed(stage, name)} refreshes" for name in landed)
+    counts = ", ".join(f"{_completed(stage, name)} of {name}" for name in landed)
+    return f"completed refreshes, by hand or ours: {counts}"
 
 
 def _uncovered(stage: Stage, landed: dict[str, list[datetime]]) -> int:
@@ -77,8 +79,11 @@ def _runs(stage: Stage, token: str) -> str:
     while any(run["status"] not in ENDED for run in runs) and time.monotonic() < deadline:
         time.sleep(0.5)
         runs = _ours(stage, token)
-    told = ", ".join(f"{run['dataset']} {run['status']} for {run['events']} files" for run in reversed(runs))
-    return f"{len(runs)} runs: {told}"
+    expect(all(run["status"] == "completed" for run in runs), f"expected completed runs only, got {runs}")
+    files = Counter({name.lower(): 0 for name in PATHS})
+    for run in runs:
+        files[run["dataset"]] += run["events"]
+    return "its runs completed, for " + ", ".join(f"{count} files of {name}" for name, count in sorted(files.items()))
 
 
 def _ours(stage: Stage, token: str) -> list[Json]:
