@@ -11,7 +11,7 @@ import requests
 
 from tests.benchmarks.figures import say
 from tests.cloud import Cloud, running
-from tests.workflow.operations import operations_of_a_clean_run, table_operations
+from tests.workflow.costs import operations_of_a_clean_run, table_operations
 
 LEAST = 3 + 2 + 2 + 8 + 1
 """3 creates, 2 assignments to a capacity, 2 looks at how they ended, 8 grants, 1 list that names all workspaces."""

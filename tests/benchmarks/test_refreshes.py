@@ -8,8 +8,9 @@ import pytest
 
 from shared.errors import AppError
 from tests.benchmarks.figures import say
-from tests.refresh.figures import burst, watched
-from tests.refresh.harness import DATASET, MINUTE, Harness
+from tests.doubles.clock import MINUTE
+from tests.refresh.costs import burst, watched
+from tests.refresh.harness import DATASET, Harness
 from tests.refresh.world import World
 
 EVENTS, DATASETS = 10_000, 10

@@ -32,7 +32,8 @@ from shared.workflow.engine import Engine
 from shared.workflow.store import Store, Tables
 from shared.workflow.triggers import Triggers
 from tests.cloud import PROJECT, Cloud
-from tests.workflow.memory import MemoryContainer, MemoryQueue, MemoryTable, Tap, untapped
+from tests.doubles.storage import MemoryContainer, MemoryQueue, MemoryTable
+from tests.doubles.taps import Tap, untapped
 
 Json = dict[str, Any]
 

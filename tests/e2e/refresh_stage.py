@@ -37,8 +37,7 @@ from shared.storage.queues import put_back
 from shared.times import utc_now
 from shared.validation import check
 from tests.cloud import PROJECT, Cloud
-from tests.refresh.memory import MemoryBatchTable
-from tests.workflow.memory import MemoryContainer, MemoryQueue, MemoryTable
+from tests.doubles.storage import MemoryContainer, MemoryQueue, MemoryTable
 
 Json = dict[str, Any]
 
@@ -66,7 +65,7 @@ class Stage:
         self.policy: PolicyDocument | None = read_policy_document((PROJECT / "config/policy.yaml").read_bytes())
         self.document: RefreshDocument | None = read_refresh_document((PROJECT / "config/refresh.yaml").read_bytes())
         self.transport = Transport(settings.cloud, tokens, self.now, Guard(lambda: self.policy))
-        self.landings, self.audit = MemoryBatchTable("landings"), MemoryTable("audit")
+        self.landings, self.audit = MemoryTable("landings"), MemoryTable("audit")
         tables = RefreshTables(MemoryTable("datasets"), self.landings, MemoryTable("runs"))
         self.looks = MemoryQueue(self.now, name="refresh-looks")
         self.queue = MemoryQueue(self.now, name="data-landed")

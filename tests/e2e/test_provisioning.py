@@ -11,6 +11,7 @@ from shared.errors import Ended, InvalidRequest, NotAllowed, Unknown
 from shared.listing import Query, read_query
 from shared.provisioning.service import FILTERS
 from tests.cloud import Cloud
+from tests.doubles.clock import MINUTE
 from tests.e2e.provisioning_stage import (
     ADMIN,
     ANA,
@@ -29,7 +30,6 @@ from tests.e2e.provisioning_stage import (
     step,
 )
 
-MINUTE = timedelta(minutes=1)
 GHOST = "ghost@contoso.com"
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from tests.cloud import Cloud
+from tests.doubles.taps import Crash, Interference, crash, points, told, untapped
 from tests.e2e.provisioning_stage import (
     ANA,
     ANALYSTS,
@@ -23,40 +22,11 @@ from tests.e2e.provisioning_stage import (
     access,
     provision,
 )
-from tests.workflow.memory import untapped
 
 GHOST = "ghost@contoso.com"
 PORTIONS = 4
 REQUEST = provision(environments="prod", requestId="crash-points-1", access=[access(ANALYSTS, "Viewer", "Group")])
 FAILING = {**REQUEST, "owners": [GHOST]}
-
-
-class Crash(BaseException):
-    """The process ends here."""
-
-
-@dataclass
-class Point:
-    """Where to die: at the n-th call (none: nowhere), before or after its effect."""
-
-    number: int = 0
-    after: bool = False
-    calls: int = 0
-
-    def tap(self, operation: str) -> AbstractContextManager[None]:
-        self.calls += 1
-        return self._dying() if self.calls == self.number else self._living()
-
-    @contextmanager
-    def _living(self) -> Iterator[None]:
-        yield
-
-    @contextmanager
-    def _dying(self) -> Iterator[None]:
-        if not self.after:
-            raise Crash
-        yield
-        raise Crash
 
 
 def run(stage: Stage, body: Json) -> Json:
@@ -113,35 +83,34 @@ def fails(stage: Stage, document: Json, stranger: Json) -> None:
 Judge = Callable[[Stage, Json, Json], None]
 
 
-def die(stage: Stage, body: Json, judge: Judge, point: Point, meet: Callable[[Stage], None] = lambda _: None) -> int:
-    """One run from the beginning; answers how many calls it made."""
+def run_with(
+    stage: Stage, body: Json, judge: Judge, interference: Interference, meet: Callable[[Stage], None] = lambda _: None
+) -> None:
+    """One run from the beginning to its end, which is judged."""
     stage.cloud.reset()
-    stage = Stage(stage.cloud, tap=point.tap, before=stage)
+    stage = Stage(stage.cloud, tap=interference, before=stage)
     stranger_id = stage.stranger("FIN-Stranger-PROD", BEN, OPERATIONS)
     stranger = stage.cloud.state()["workspaces"][stranger_id]
     meet(stage)
     document = run(stage, body)
-    calls = point.calls
     judge(stage, document, stranger)
     assert stage.poisoned == []
     assert stage.store.project("FIN-Margin").order == ()
-    return calls
 
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("portion", range(PORTIONS))
 @pytest.mark.parametrize(("body", "judge"), [(REQUEST, succeeds), (FAILING, fails)], ids=["succeeds", "fails"])
 def test_a_crash_anywhere_changes_nothing_about_the_end(cloud: Cloud, body: Json, judge: Judge, portion: int) -> None:
-    stage = Stage(cloud)
-    calls = die(stage, body, judge, Point())
-    points = [Point(number, after) for number in range(1, calls + 1) for after in (False, True)]
-    assert len(points) == 2 * calls
-    for point in points[portion::PORTIONS]:
+    stage, clean = Stage(cloud), Interference()
+    run_with(stage, body, judge, clean)
+    for point in points(len(clean.calls))[portion::PORTIONS]:
+        interference = Interference({point: crash})
         try:
-            die(stage, body, judge, point)
+            run_with(stage, body, judge, interference)
         except AssertionError as error:
-            raise AssertionError(f"{'after' if point.after else 'before'} call {point.number} of {calls}") from error
-        assert point.calls >= point.number, "the crash never came"
+            raise AssertionError(told(point, clean.calls)) from error
+        assert interference.left == {}, "the crash never came"
 
 
 @pytest.mark.parametrize(("body", "judge"), [(REQUEST, succeeds), (FAILING, fails)], ids=["succeeds", "fails"])
@@ -151,7 +120,7 @@ def test_an_answer_of_power_bi_lost_anywhere_changes_nothing_about_the_end(
 ) -> None:
     """The worker lives and goes on; what it sent may have had its effect."""
     stage = Stage(cloud)
-    die(stage, body, judge, Point())
+    run_with(stage, body, judge, Interference())
     changes = len(stage.mutating())
     assert changes >= 4
     for number in range(changes):
@@ -159,4 +128,4 @@ def test_an_answer_of_power_bi_lost_anywhere_changes_nothing_about_the_end(
         def lose(stage: Stage, number: int = number) -> None:
             stage.cloud.fault(POWER_BI, ".*", method="POST|PUT|PATCH|DELETE", drop=drop, skip=number)
 
-        die(stage, body, judge, Point(), lose)
+        run_with(stage, body, judge, Interference(), lose)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from shared.errors import Retryable
@@ -21,54 +21,31 @@ from shared.refresh.records import Change, DatasetHead, Run, RunStatus
 from shared.refresh.rules import Match, RefreshObject
 from shared.refresh.store import RefreshStore, RefreshTables
 from shared.refresh.timing import Timing
-from tests.refresh.memory import MemoryBatchTable
+from tests.doubles.clock import DAY, HOUR, MINUTE, NOON
+from tests.doubles.host import GIVEN_BACK_AFTER_A_CRASH, Host
+from tests.doubles.storage import MemoryContainer, MemoryTable, Sent
+from tests.doubles.taps import Crash, Tap, untapped
 from tests.refresh.world import World
-from tests.workflow.memory import MemoryContainer, MemoryQueue, MemoryTable, Sent, Tap, untapped
 
 T = TypeVar("T")
 
 DATASET = "d0000000-0000-0000-0000-000000000001"
 WORKSPACE = "a0000000-0000-0000-0000-000000000001"
-SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-CRASHED = timedelta(minutes=10)
-"""When the host gives back the message of an invocation that never ended."""
-FAILED = timedelta(seconds=30)
-DEQUEUES = 5
-
 SHARED = DatasetPolicy(
     alias="sales",
     workspace_id=WORKSPACE,
     dataset_id=DATASET,
     premium=False,
-    quiet_period=timedelta(minutes=2),
-    max_wait=timedelta(minutes=15),
-    timeout=timedelta(hours=2),
+    quiet_period=2 * MINUTE,
+    max_wait=15 * MINUTE,
+    timeout=2 * HOUR,
     attempts=3,
-    retry_delay=timedelta(minutes=5),
+    retry_delay=5 * MINUTE,
     backoff=2,
     paused=False,
 )
+"""The policy of the tests' dataset; what it says is written out, so that a changed default changes no test."""
 PREMIUM = replace(SHARED, premium=True)
-
-
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-class Crash(BaseException):
-    """The worker's process ends here."""
-
-
-class Clock:
-    """Everybody's time; workers may be told another one."""
-
-    def __init__(self) -> None:
-        self.start = self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, by: timedelta) -> None:
-        self.now += by
 
 
 @dataclass
@@ -80,7 +57,7 @@ class Event:
     objects: tuple[RefreshObject, ...] = ()
     immediate: bool = False
     dataset_id: str = DATASET
-    visible_at: datetime = LONG_AGO
+    visible_at: datetime = NOON
     dequeued: int = 0
 
     @property
@@ -102,7 +79,7 @@ class Told:
     ends: list[tuple[str, RunStatus]] = field(default_factory=list)
     at: list[datetime] = field(default_factory=list)
     """When each end was told."""
-    now: Callable[[], datetime] = field(default=lambda: LONG_AGO)
+    now: Callable[[], datetime] = field(default=lambda: NOON)
 
     def changed(self, run: Run, change: Change) -> None:
         with self.tap("audit record"):
@@ -116,35 +93,39 @@ class Told:
             self.at.append(self.now())
 
 
-class Harness:
+class Harness(Host):
     """One deployment with one dataset, or with those of `policies`."""
 
     def __init__(self, policy: DatasetPolicy = SHARED, tap: Tap = untapped, timing: Timing | None = None) -> None:
-        self.clock = Clock()
-        self.tap = tap
+        super().__init__("refresh-looks", tap)
         self.timing = timing or Timing()
         self.operations: Counter[str] = Counter()
-        self.datasets = MemoryTable("datasets", self._tapped)
-        self.landings = MemoryBatchTable("landings", self._tapped)
-        self.runs = MemoryTable("runs", self._tapped)
-        self.blobs = MemoryContainer("runs", self._tapped)
-        self.queue = MemoryQueue(self.clock, self._tapped, "refresh-looks")
-        self.world = World(self.clock, self._tapped)
+        self.datasets = MemoryTable("datasets", self.tapped)
+        self.landings = MemoryTable("landings", self.tapped)
+        self.runs = MemoryTable("runs", self.tapped)
+        self.blobs = MemoryContainer("runs", self.tapped)
+        self.world = World(self.clock, self.tapped)
         self.outside_world: Refresher = self.world
-        self.told = Told(self._tapped, now=self.clock)
+        self.told = Told(self.tapped, now=self.clock)
         self.policies: dict[str, DatasetPolicy] = {policy.dataset_id: policy}
         self.store = RefreshStore(RefreshTables(self.datasets, self.landings, self.runs), self.blobs)
         self.events: list[Event] = []
         self.delivered: list[Event] = []
-        self.poison: list[Sent] = []
         self.engines: dict[timedelta, RefreshEngine] = {}
         self._ids = itertools.count(1)
 
     @contextmanager
-    def _tapped(self, operation: str) -> Iterator[None]:
-        self.operations[operation] += 1
-        with self.tap(operation):
+    def tapped(self, call: str) -> Iterator[None]:
+        self.operations[call] += 1
+        with self.tap(call):
             yield
+
+    def untapped(self, read: Callable[[], T]) -> T:
+        counted = self.operations.copy()
+        try:
+            return super().untapped(read)
+        finally:
+            self.operations = counted
 
     # ---- the app
     def engine(self, offset: timedelta = timedelta(0)) -> RefreshEngine:
@@ -201,14 +182,6 @@ class Harness:
         """Keys that no refresh has covered."""
         return {each.key for each in self.untapped(lambda: self.store.landings.pending(dataset_id))}
 
-    def untapped(self, read: Callable[[], T]) -> T:
-        """Look without being noticed."""
-        tap, self.tap, counted = self.tap, untapped, self.operations.copy()
-        try:
-            return read()
-        finally:
-            self.tap, self.operations = tap, counted
-
     # ---- files
     def file(
         self,
@@ -239,7 +212,7 @@ class Harness:
         try:
             self.engine(offset).land(event.landed, [Match(event.dataset_id, event.objects, event.immediate)])
         except Crash:
-            event.visible_at = self.clock() + CRASHED
+            event.visible_at = self.clock() + GIVEN_BACK_AFTER_A_CRASH
             self.events.append(event)
             return False
         except Retryable as error:
@@ -251,25 +224,16 @@ class Harness:
 
     # ---- the host
     def deliver(self, message: Sent, offset: timedelta = timedelta(0)) -> None:
-        """Run the function once for a look, as the host does: remove it, or give it back, or poison it."""
-        self.queue.sent.remove(message)
-        message.dequeued += 1
-        body = json.loads(message.body)
-        try:
-            self.engine(offset).look(body["datasetId"], body["number"])
-        except Crash:
-            self._give_back(message, CRASHED)
-        except Retryable as error:
-            self.queue.sent.append(Sent(message.body, self.clock() + timedelta(seconds=error.retry_after)))
-        except Exception:  # noqa: BLE001 - the host's own rule
-            self._give_back(message, FAILED)
+        """Run the function once for a look."""
 
-    def _give_back(self, message: Sent, after: timedelta) -> None:
-        if message.dequeued >= DEQUEUES:
-            self.poison.append(message)
-        else:
-            message.visible_at = self.clock() + after
-            self.queue.sent.append(message)
+        def look(raw: bytes) -> None:
+            body = json.loads(raw)
+            try:
+                self.engine(offset).look(body["datasetId"], body["number"])
+            except Retryable as error:
+                self.queue.sent.append(Sent(raw, self.clock() + timedelta(seconds=error.retry_after)))
+
+        self.deliver_to(look, message)
 
     def sweep(self, offset: timedelta = timedelta(0)) -> None:
         """The timer fires."""
@@ -298,7 +262,7 @@ class Harness:
         busy = any(head.due or head.flight or head.endings or head.queue for head in heads)
         return not (busy or self.queue.sent or self.events or self.poison or any(map(self.pending, self.policies)))
 
-    def settle(self, patience: timedelta = timedelta(days=10), *, sweeps: bool = True) -> None:
+    def settle(self, patience: timedelta = 10 * DAY, *, sweeps: bool = True) -> None:
         """Let time pass, and sweep each minute where nothing else happens, until nothing is left to do."""
         end = self.clock() + patience
         while True:

@@ -9,8 +9,9 @@ import pytest
 from shared.errors import Retryable
 from shared.refresh.records import RunStatus
 from shared.refresh.rules import RefreshObject
-from tests.refresh.harness import MINUTE, PREMIUM, SECOND, Crash, Harness
-from tests.refresh.interference import Interference, crash, storage_away
+from tests.doubles.clock import MINUTE, SECOND
+from tests.doubles.taps import Act, Crash, Interference, Point, crash, points, storage_away, told
+from tests.refresh.harness import PREMIUM, Harness
 
 
 def clean(h: Harness) -> None:
@@ -50,57 +51,46 @@ def calls_of(story: str) -> list[str]:
     return interference.calls
 
 
-def crash_points() -> list[tuple[str, int, bool]]:
-    """Before and after every call."""
-    return [
-        (story, number, after)
-        for story in STORIES
-        for number in range(1, len(calls_of(story)) + 1)
-        for after in (False, True)
-    ]
-
-
-def run_with(story: str, number: int, after: bool, what: Callable[[], None]) -> Harness:
+def run_with(story: str, point: Point, act: Act) -> Harness:
     """The story with something going wrong at one point, to its end."""
-    interference = Interference()
-    h = Harness(PREMIUM, interference)
-    interference.arm({(number, after): what})
+    h = Harness(PREMIUM, Interference({point: act}))
     STORIES[story](h)
     h.settle()
     return h
 
 
-def check(h: Harness) -> None:
+def check(h: Harness, where: str) -> None:
     """Nothing is lost, nothing is done twice at once, and everything is told."""
-    assert h.world.harm == []
-    assert all(h.world.truly_covered(file) for file in h.world.landed)
-    assert all(run.status is RunStatus.COMPLETED for run in h.all_runs())
-    assert {(run.id, run.status) for run in h.all_runs()} == set(h.told.ends)
+    assert h.world.harm == [], where
+    assert all(h.world.truly_covered(file) for file in h.world.landed), where
+    runs = h.all_runs()
+    assert {run.status for run in runs} == {RunStatus.COMPLETED}, where
+    assert {(run.id, run.status) for run in runs} == set(h.told.ends), where
     started = {change.request_id for change in h.told.changes.values() if change.outcome == "done"}
-    assert {refresh.id for refresh in h.world.ours()} == started
+    assert {refresh.id for refresh in h.world.ours()} == started, where
 
 
 @pytest.mark.parametrize("story", STORIES)
 def test_a_crash_anywhere_loses_nothing(story: str) -> None:
-    points = [(number, after) for name, number, after in crash_points() if name == story]
-    assert len(points) == 2 * len(calls_of(story)) > 60
-    for number, after in points:
-        h = run_with(story, number, after, crash)
-        check(h)
+    calls = calls_of(story)
+    assert len(calls) > 30
+    for point in points(len(calls)):
+        h = run_with(story, point, crash)
+        check(h, told(point, calls))
         assert len(h.world.ours()) <= len(STORIES) + 1
 
 
 @pytest.mark.parametrize("story", STORIES)
 def test_storage_that_is_away_for_one_call_loses_nothing(story: str) -> None:
-    for at, operation in enumerate(calls_of(story), 1):
-        if not operation.startswith("powerbi"):
-            for after in (False, True):
-                check(run_with(story, at, after, storage_away))
+    calls = calls_of(story)
+    for point in points(len(calls)):
+        if not calls[point[0] - 1].startswith("powerbi"):
+            check(run_with(story, point, storage_away), told(point, calls))
 
 
 def test_a_clean_run_needs_no_sweep() -> None:
     h = Harness(PREMIUM)
     clean(h)
     h.settle(patience=10 * MINUTE, sweeps=False)
-    check(h)
+    check(h, "undisturbed")
     assert len(h.world.ours()) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -23,10 +23,10 @@ from shared.refresh.decision import (
 from shared.refresh.records import DatasetHead, Landing, Queued, Trigger
 from shared.refresh.rules import RefreshObject
 from shared.refresh.timing import Timing
-from tests.refresh.harness import MINUTE, PREMIUM, SECOND, SHARED
+from tests.doubles.clock import MINUTE, NOON, SECOND
+from tests.refresh.harness import PREMIUM, SHARED
 from tests.refresh.test_refresh_verdicts import CLAIMED, OURS
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TIMING = Timing()
 QUEUED = Queued("run", Trigger.DATA_LANDED, NOON, "c")
 BODY = Queued("own", Trigger.MANUAL, NOON, "c", body=True, asked=True, urgent=True)

@@ -9,10 +9,11 @@ import pytest
 from shared.refresh.landings import Landings
 from shared.refresh.records import RunStatus
 from shared.refresh.rules import RefreshObject
-from tests.refresh.figures import DURATIONS, burst, watched
-from tests.refresh.harness import DATASET, HOUR, MINUTE, PREMIUM, SECOND, Harness
-from tests.refresh.interference import Interference, crash
-from tests.refresh.memory import MemoryBatchTable
+from tests.doubles.clock import HOUR, MINUTE, SECOND
+from tests.doubles.storage import MemoryTable
+from tests.doubles.taps import Interference, crash
+from tests.refresh.costs import DURATIONS, burst, watched
+from tests.refresh.harness import DATASET, PREMIUM, Harness
 
 INSERT, READ = "table landings transaction", "table datasets get"
 
@@ -301,7 +302,7 @@ def test_tombstones_are_kept_for_eight_days_and_then_removed_by_the_sweep() -> N
 
 
 def test_forgetting_goes_on_where_it_was_broken_off() -> None:
-    table = MemoryBatchTable("landings")
+    table = MemoryTable("landings")
     h = Harness()
     h.landings.rows = table.rows
     keys = [h.land(f"f{number}").key for number in range(3)]

@@ -11,9 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from shared.errors import Ended, Retryable, TooManyRequests
 from shared.refresh.rules import RefreshObject
+from tests.doubles.clock import MINUTE, SECOND
+from tests.doubles.taps import Crash, Interference, crash, storage_away
 from tests.refresh import world as fates
-from tests.refresh.harness import MINUTE, PREMIUM, SECOND, SHARED, Crash, Harness
-from tests.refresh.interference import Interference, crash, storage_away
+from tests.refresh.harness import PREMIUM, SHARED, Harness
 
 OBJECTS = (
     (),

@@ -25,9 +25,10 @@ from shared.refresh.documents import DatasetPolicy
 from shared.refresh.endings import TO_TABLES
 from shared.refresh.records import Run, RunStatus
 from shared.refresh.rules import RefreshObject
+from tests.doubles.clock import HOUR, MINUTE, SECOND
+from tests.doubles.taps import Interference, crash
 from tests.refresh import world as fates
-from tests.refresh.harness import HOUR, MINUTE, PREMIUM, SECOND, SHARED, Harness
-from tests.refresh.interference import Interference, crash
+from tests.refresh.harness import PREMIUM, SHARED, Harness
 
 NOVEMBER = RefreshObject("Sales", "2026-11")
 GATEWAY = ("Failed", '{"errorCode":"DM_GWPipeline_Gateway_Offline"}')

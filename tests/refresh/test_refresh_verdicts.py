@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -27,9 +27,9 @@ from shared.refresh.verdicts import (
     judge,
     state_of,
 )
-from tests.refresh.harness import HOUR, MINUTE, SECOND, SHARED
+from tests.doubles.clock import HOUR, MINUTE, NOON, SECOND
+from tests.refresh.harness import SHARED
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MARGIN = timedelta(minutes=2)
 TIMING = Timing()
 ENTRY = Queued("run", Trigger.DATA_LANDED, NOON, "c")

@@ -15,7 +15,7 @@ from typing import Any
 from shared.errors import AppError, Evidence, Invalid, NotFound, Throttled, Unavailable
 from shared.powerbi.refreshes import RefreshDetails, RefreshEntry
 from shared.refresh.rules import RefreshObject
-from tests.workflow.memory import Tap, untapped
+from tests.doubles.taps import Tap, untapped
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import Ended, InvalidRequest, Unavailable
 from shared.idempotency import Keys, body_hash, key_of, request_id
-from tests.workflow.memory import MemoryTable
+from tests.doubles.storage import MemoryTable
 
 KEY = "load-2026-11"
 

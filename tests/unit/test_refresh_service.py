@@ -27,7 +27,7 @@ from shared.refresh.triggers import RefreshTriggers
 from shared.storage.audit import Audit
 from shared.storage.events import Events
 from shared.validation import check
-from tests.workflow.memory import MemoryTable
+from tests.doubles.storage import MemoryTable
 
 Json = dict[str, Any]
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from shared.errors import Unavailable
-from tests.workflow.harness import Crash
+from tests.doubles.taps import Crash
 
 STORAGE_CALL = timedelta(seconds=13)
 WORLD_CALL = timedelta(seconds=30)

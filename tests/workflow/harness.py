@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from datetime import datetime, timedelta
 
 from shared.errors import Retryable
 from shared.workflow.engine import Acceptance, Engine
@@ -16,34 +14,12 @@ from shared.workflow.steps import Change, Kind
 from shared.workflow.store import Store, Tables
 from shared.workflow.timing import Timing
 from shared.workflow.triggers import Triggers
+from tests.doubles.clock import MINUTE
+from tests.doubles.host import Host
+from tests.doubles.storage import MemoryContainer, MemoryTable, Sent
+from tests.doubles.taps import Crash, Tap, untapped
 from tests.workflow.kind import Provision
-from tests.workflow.memory import MemoryContainer, MemoryQueue, MemoryTable, Sent, Tap, untapped
 from tests.workflow.world import World
-
-T = TypeVar("T")
-
-MINUTE = timedelta(minutes=1)
-CRASHED = timedelta(minutes=10)
-"""When the host gives back the message of an invocation that never ended."""
-FAILED = timedelta(seconds=30)
-DEQUEUES = 5
-
-
-class Crash(BaseException):
-    """The worker's process ends here."""
-
-
-class Clock:
-    """Everybody's time; workers may be told another one."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, by: timedelta) -> None:
-        self.now += by
 
 
 @dataclass
@@ -63,27 +39,20 @@ class Told:
             self.ends.append((head.id, head.generation, head.status.value))
 
 
-class Harness:
+class Harness(Host):
     """One deployment. `tap` wraps every call that the engine makes to storage and to the world."""
 
     def __init__(self, tap: Tap = untapped, timing: Timing | None = None) -> None:
-        self.clock = Clock()
-        self.tap = tap
+        super().__init__("workflow-steps", tap)
         self.timing = timing or Timing()
-
-        def tapped(operation: str) -> AbstractContextManager[None]:
-            return self.tap(operation)  # as it is by then
-
-        self.workflows = MemoryTable("workflows", tapped)
-        self.opened = MemoryTable("open", tapped)
-        self.projects = MemoryTable("projects", tapped)
-        self.queue = MemoryQueue(self.clock, tapped, "workflow-steps")
-        self.poison: list[Sent] = []
-        self.requests = MemoryContainer("requests", tapped)
-        self.rejected = MemoryContainer("rejected", tapped)
-        self.world = World(self.clock, tapped)
+        self.workflows = MemoryTable("workflows", self.tapped)
+        self.opened = MemoryTable("open", self.tapped)
+        self.projects = MemoryTable("projects", self.tapped)
+        self.requests = MemoryContainer("requests", self.tapped)
+        self.rejected = MemoryContainer("rejected", self.tapped)
+        self.world = World(self.clock, self.tapped)
         self.world.holder = lambda id: str(self.workflows.rows[id, "head"][0]["owner"])
-        self.told = Told(tapped)
+        self.told = Told(self.tapped)
         self.kind = Provision(self.world)
         self.kinds: dict[str, Kind] = {"provision": self.kind}
         self.store = Store(Tables(self.workflows, self.opened, self.projects), self.requests)
@@ -106,13 +75,13 @@ class Harness:
     # ---- what stands in storage
     def head(self, id: str = "w1") -> Head:
         """The head; it has to be there."""
-        found = self._untapped(lambda: self.store.head(id))
+        found = self.untapped(lambda: self.store.head(id))
         assert found is not None
         return found
 
     def rows(self, id: str = "w1") -> dict[str, StepRow]:
         """Step rows of the present generation, by step name."""
-        _, rows = self._untapped(lambda: self.store.journal(id))
+        _, rows = self.untapped(lambda: self.store.journal(id))
         return {key.rsplit("-", 1)[1]: row for key, row in rows.items()}
 
     def alive(self) -> list[tuple[str, list[str]]]:
@@ -121,37 +90,16 @@ class Harness:
 
     def order(self, project: str = "FIN") -> tuple[str, ...]:
         """Who stands in line for the project."""
-        return self._untapped(lambda: self.store.project(project)).order
+        return self.untapped(lambda: self.store.project(project)).order
 
     def registered(self, project: str = "FIN") -> Json:
         """What the registry says of the project."""
-        return self._untapped(lambda: self.store.project(project)).environments
-
-    def _untapped(self, read: Callable[[], T]) -> T:
-        tap, self.tap = self.tap, untapped
-        try:
-            return read()
-        finally:
-            self.tap = tap
+        return self.untapped(lambda: self.store.project(project)).environments
 
     # ---- the host
     def deliver(self, message: Sent, triggers: Triggers | None = None) -> None:
-        """Run the function once for a message, as the host does: remove it, or give it back, or poison it."""
-        self.queue.sent.remove(message)
-        message.dequeued += 1
-        try:
-            (triggers or self.triggers()).go_on(message.body)
-        except Crash:
-            self._give_back(message, CRASHED)
-        except Exception:  # noqa: BLE001 - the host's own rule
-            self._give_back(message, FAILED)
-
-    def _give_back(self, message: Sent, after: timedelta) -> None:
-        if message.dequeued >= DEQUEUES:
-            self.poison.append(message)
-        else:
-            message.visible_at = self.clock() + after
-            self.queue.sent.append(message)
+        """Run the function once for a message."""
+        self.deliver_to((triggers or self.triggers()).go_on, message)
 
     def deliver_all(self, limit: int = 200) -> int:
         """Deliver until nothing is visible; answers how many messages that were."""

@@ -1,55 +1,25 @@
-"""What tests do to the engine: break a call, let something else happen in the middle, bring it into a state."""
+"""States that tests bring the engine into, and steps that misbehave."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.workflow.records import Head, Json, StepRow
 from shared.workflow.steps import Step, Work
-from tests.workflow.harness import Crash, Harness
+from tests.doubles.taps import breaks, untapped
+from tests.workflow.harness import Harness
 from tests.workflow.kind import CreateWorkspace
 from tests.workflow.world import LOST
-
-
-class Breaks:
-    """A tap that crashes the worker at the n-th call of an operation (1 is the next one)."""
-
-    def __init__(self, operation: str, number: int = 1, error: Callable[[], BaseException] = Crash) -> None:
-        self.operation, self.left, self.error = operation, number, error
-
-    @contextmanager
-    def __call__(self, operation: str) -> Iterator[None]:
-        if operation == self.operation:
-            self.left -= 1
-            if self.left == 0:
-                raise self.error()
-        yield
-
-
-class Meanwhile:
-    """A tap that does something else just before the n-th call of an operation."""
-
-    def __init__(self, operation: str, does: Callable[[], object], number: int = 1) -> None:
-        self.operation, self.does, self.left = operation, does, number
-
-    @contextmanager
-    def __call__(self, operation: str) -> Iterator[None]:
-        if operation == self.operation:
-            self.left -= 1
-            if self.left == 0:
-                self.does()
-        yield
 
 
 def dies_at(h: Harness, operation: str, number: int = 1) -> None:
     """Accept, and let the first invocation's process end there."""
     h.accept()
-    h.tap = Breaks(operation, number)
+    h.tap = breaks(operation, number)
     h.deliver(h.queue.visible()[0])
-    h.tap = Breaks("")
+    h.tap = untapped
 
 
 def waits(h: Harness) -> None:

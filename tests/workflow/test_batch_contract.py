@@ -9,14 +9,15 @@ from shared.refresh.landings import Landings
 from shared.storage.batches import BatchTable
 from shared.storage.connection import StorageAccount
 from shared.storage.tables import Stale
-from tests.refresh.harness import DATASET, SECOND, Harness
-from tests.refresh.memory import MemoryBatchTable
+from tests.doubles.clock import SECOND
+from tests.doubles.storage import MemoryTable
+from tests.refresh.harness import DATASET, Harness
 
 
 @pytest.fixture(params=["real", "double"])
 def table(request: pytest.FixtureRequest, unique: str) -> BatchTable:
     if request.param == "double":
-        return MemoryBatchTable("t")
+        return MemoryTable("t")
     account: StorageAccount = request.getfixturevalue("account")
     account.tables().create_table(unique)
     return BatchTable(account.tables, unique)

@@ -6,43 +6,18 @@ Each scenario is run once undisturbed, which says how many calls it makes, and t
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from shared.errors import Retryable, Unavailable
-from tests.workflow.harness import Crash, Harness
+from shared.errors import Retryable
+from tests.doubles.taps import Act, Crash, Interference, Meanwhile, crash, points, storage_away, told, untapped
+from tests.workflow.harness import Harness
 from tests.workflow.world import LOST
 
-BEFORE, AFTER = "before", "after"
 Scenario = Callable[[Harness], None]
-
-
-class Breaker:
-    """Counts calls, and breaks the n-th once: before its effect or after."""
-
-    def __init__(self, number: int = -1, when: str = BEFORE, error: Callable[[], BaseException] = Crash) -> None:
-        self.calls: list[str] = []
-        self.broken = ""
-        self._number, self._when, self._error = number, when, error
-
-    @contextmanager
-    def __call__(self, operation: str) -> Iterator[None]:
-        mine = len(self.calls) == self._number
-        self.calls.append(operation)
-        if mine and self._when == BEFORE:
-            self.broken = operation
-            raise self._error()
-        try:
-            yield
-        finally:  # a refusal is an answer too, and may get lost
-            if mine and self._when == AFTER:
-                self.broken = operation
-                raise self._error()
 
 
 def again(call: Callable[[], object]) -> None:
@@ -152,50 +127,38 @@ def check_nothing_is_left_over(h: Harness) -> None:
     assert {acts[done] for done in h.world.done} <= {action for action, _ in audited}, "every change is in the audit"
 
 
-def run(scenario: Scenario, breaker: Breaker) -> Harness:
-    h = Harness(breaker)
+def run(scenario: Scenario, interference: Interference) -> Harness:
+    h = Harness(interference)
     scenario(h)
-    h.tap = Breaker()
+    h.tap = untapped
     return h
 
 
-def points(calls: int) -> list[tuple[int, str]]:
-    return [(number, when) for number in range(calls) for when in (BEFORE, AFTER)]
+def check_every_point(scenario: Scenario, act: Act) -> None:
+    """Let it happen before and after every call that the scenario makes, one at a time."""
+    clean = Interference()
+    wanted = final(run(scenario, clean))
+    assert len(clean.calls) > 20
+    for point in points(len(clean.calls)):
+        interference = Interference({point: act})
+        h = run(scenario, interference)
+        assert interference.calls[: point[0]] == clean.calls[: point[0]], "the same calls in the same order, up to it"
+        assert final(h) == wanted, told(point, clean.calls)
+        check_nothing_is_left_over(h)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_a_crash_at_any_point_changes_nothing_in_the_end(scenario: Scenario) -> None:
-    clean = Breaker()
-    wanted = final(run(scenario, clean))
-    tried = 0
-    for number, when in points(len(clean.calls)):
-        breaker = Breaker(number, when)
-        h = run(scenario, breaker)
-        assert breaker.broken == clean.calls[number], "the same calls in the same order, up to the crash"
-        where = f"crash {when} call {number}, {breaker.broken}"
-        assert final(h) == wanted, where
-        check_nothing_is_left_over(h)
-        tried += 1
-    assert tried == 2 * len(clean.calls)
-
-
-def lost_answer() -> Unavailable:
-    return Unavailable("storage did not answer", effect_unknown=True)
+    check_every_point(scenario, crash)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_a_call_to_storage_that_is_not_answered_changes_nothing_in_the_end(scenario: Scenario) -> None:
-    clean = Breaker()
-    wanted = final(run(scenario, clean))
-    for number, when in points(len(clean.calls)):
-        breaker = Breaker(number, when, lost_answer)
-        h = run(scenario, breaker)
-        assert final(h) == wanted, f"no answer {when} call {number}, {breaker.broken}"
-        check_nothing_is_left_over(h)
+    check_every_point(scenario, storage_away)
 
 
 def test_the_scenarios_end_as_their_names_say() -> None:
-    ends = {scenario.__name__: final(run(scenario, Breaker())) for scenario in SCENARIOS}
+    ends = {scenario.__name__: final(run(scenario, Interference())) for scenario in SCENARIOS}
     assert {name: [status for _, status in end.statuses] for name, end in ends.items()} == {
         "succeeds": ["succeeded"],
         "fails_for_good": ["failed"],
@@ -212,16 +175,8 @@ def test_a_request_that_is_accepted_twice_at_once_is_carried_out_as_the_head_say
     """The second comes between the first one's body and head, with another body under the same key."""
     h = Harness()
     first, second = h.request(principal="ana"), h.request(principal="ben")
-    done: list[Any] = []
-
-    @contextmanager
-    def between(operation: str) -> Iterator[None]:
-        if operation == "table workflows insert" and not done:
-            done.append(operation)
-            h.engine().store.put_body(second.id, second.body_hash, second.body)
-        yield
-
-    h.tap = between
+    put = h.store.put_body
+    h.tap = Meanwhile("table workflows insert", lambda: put(second.id, second.body_hash, second.body))
     h.engine().accept(first)
     h.settle()
     assert h.alive() == [("FIN-DEV", ["ana", "app"])]

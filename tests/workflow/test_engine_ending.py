@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,15 +12,13 @@ import pytest
 from shared.errors import Ended, Unavailable, Unknown
 from shared.workflow.records import Json, Status, StepRow, StepStatus
 from shared.workflow.steps import Done
+from tests.doubles.clock import HOUR, MINUTE, SECOND
+from tests.doubles.taps import Crash, Meanwhile, breaks, untapped
 from tests.workflow.baton import Baton
-from tests.workflow.harness import MINUTE, Crash, Harness
+from tests.workflow.harness import Harness
 from tests.workflow.kind import CreateWorkspace
-from tests.workflow.moves import Breaks, Meanwhile, dies_at, failed, waits
+from tests.workflow.moves import dies_at, failed, waits
 from tests.workflow.world import THROTTLED
-
-SECOND = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
-
 
 # ---- one workflow per project
 
@@ -112,7 +109,7 @@ def test_whoever_meets_an_end_that_is_still_open_finishes_it(h: Harness) -> None
 
 def test_events_that_can_not_be_told_hold_up_neither_the_project_nor_other_workflows(h: Harness) -> None:
     h.accept()
-    h.tap = Breaks("events tell", error=lambda: Unavailable("the topic is away"))
+    h.tap = breaks("events tell", error=lambda: Unavailable("the topic is away"))
     h.deliver_all()
     assert h.order() == ()
     h.settle()
@@ -147,9 +144,9 @@ def test_a_failure_takes_back_what_was_made_newest_first_and_ends_failed(h: Harn
 def test_a_failure_that_was_written_to_the_step_but_not_to_the_head_is_not_forgotten(h: Harness) -> None:
     h.world.refused.add("add")
     h.accept()
-    h.tap = Breaks("table workflows replace", number=4)
+    h.tap = breaks("table workflows replace", number=4)
     h.deliver(h.queue.visible()[0])
-    h.tap = Breaks("")
+    h.tap = untapped
     assert not h.head().undo
     assert "error" in h.rows()["access"].outcome
     h.world.refused.clear()
@@ -255,14 +252,14 @@ def test_a_late_end_of_the_first_round_takes_neither_place_nor_row_of_the_second
 
     h.world.refused.add("add")
     h.accept()
-    h.tap = Breaks("table open get")
+    h.tap = breaks("table open get")
     h.deliver_all()
     h.world.refused.clear()
     h.world.fates["create"].extend([THROTTLED])
     assert h.head().status is Status.FAILED
     h.tap = overtaken
     h.engine()._finish(h.store.head("w1"))  # type: ignore[arg-type]
-    h.tap = Breaks("")
+    h.tap = untapped
     if h.head().status is Status.WAITING:
         assert (h.order(), list(h.opened.rows)) == (("w1",), [("open", "w1")])
     h.settle()
@@ -292,10 +289,10 @@ def test_a_late_end_does_not_close_a_retry_that_died_right_after_it_began(h: Har
 
 def test_a_retry_that_died_before_its_head_leaves_the_failure_and_is_forgotten_after_an_hour(h: Harness) -> None:
     failed(h)
-    h.tap = Breaks("table workflows replace")
+    h.tap = breaks("table workflows replace")
     with pytest.raises(Crash):
         h.engine().retry("w1")
-    h.tap = Breaks("")
+    h.tap = untapped
     h.sweep()
     assert h.opened.rows
     h.clock.advance(HOUR + SECOND)
@@ -305,7 +302,7 @@ def test_a_retry_that_died_before_its_head_leaves_the_failure_and_is_forgotten_a
 
 def test_a_retry_that_died_after_its_head_is_carried_out(h: Harness) -> None:
     failed(h)
-    h.tap = Breaks("queue workflow-steps send")
+    h.tap = breaks("queue workflow-steps send")
     with pytest.raises(Crash):
         h.engine().retry("w1")
     h.settle()

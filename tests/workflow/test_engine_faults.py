@@ -14,14 +14,12 @@ from shared.errors import Unavailable
 from shared.storage.tables import Stale
 from shared.workflow.records import Head, Json, Project, Status, StepRow
 from shared.workflow.steps import Change, Work
-from tests.workflow.harness import MINUTE, Crash, Harness
+from tests.doubles.clock import MINUTE, SECOND
+from tests.doubles.taps import Crash, breaks, untapped
+from tests.workflow.harness import Harness
 from tests.workflow.kind import CreateWorkspace, Provision
-from tests.workflow.moves import Breaks, Faulty, Meanwhile, dies_at, use, waits
+from tests.workflow.moves import Faulty, dies_at, use, waits
 from tests.workflow.world import THROTTLED
-
-SECOND = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
-
 
 # ---- strikes
 
@@ -91,8 +89,8 @@ def test_a_workflow_at_which_workers_die_is_turned_round_although_no_message_is_
 def test_a_restart_of_the_app_is_no_reason_to_take_back(h: Harness) -> None:
     h.accept()
     for operation in ("world find", "world create", "audit record", "world add"):
-        h.tap = Breaks(operation)
-        h.go_on_until(lambda: h.tap.left < 1)  # type: ignore[attr-defined]
+        h.tap = dying = breaks(operation)
+        h.go_on_until(lambda dying=dying: dying.happened)  # type: ignore[misc]
     h.settle()
     assert h.head().status is Status.SUCCEEDED
 
@@ -119,7 +117,7 @@ def test_the_poison_handler_never_raises(h: Harness) -> None:
     h.accept()
     for body in (b"", b"{", b"[]", b'{"id": 1, "turn": 1}', b'{"id": "w1", "turn": true}', b'{"id": "no", "turn": 1}'):
         h.triggers().poisoned(body)
-    h.tap = Breaks("table workflows get", error=lambda: Unavailable("away"))
+    h.tap = breaks("table workflows get", error=lambda: Unavailable("away"))
     h.triggers().poisoned(b'{"id": "w1", "turn": 1}')
 
 
@@ -207,7 +205,6 @@ def test_a_sweep_over_thousands_is_bounded_in_time_and_the_next_one_begins_elsew
     for number in range(2000):
         h.accept(h.request(f"{number * 2**21:08x}-w", project=f"P{number}"))
     h.queue.sent.clear()
-    h.tap = Meanwhile("", lambda: None)
 
     @contextmanager
     def slow(operation: str) -> Iterator[None]:
@@ -221,7 +218,7 @@ def test_a_sweep_over_thousands_is_bounded_in_time_and_the_next_one_begins_elsew
         before = h.clock()
         h.tap = slow
         h.sweep()
-        h.tap = Breaks("")
+        h.tap = untapped
         assert h.clock() - before < MINUTE
         woken |= {message["id"] for message in h.queue.messages()}
         h.queue.sent.clear()
@@ -233,7 +230,7 @@ def test_a_sweep_over_thousands_is_bounded_in_time_and_the_next_one_begins_elsew
 
 def test_storage_that_is_away_is_no_failure_of_the_sweep(h: Harness) -> None:
     h.accept()
-    h.tap = Breaks("table open partition", error=lambda: Unavailable("away"))
+    h.tap = breaks("table open partition", error=lambda: Unavailable("away"))
     h.triggers().sweep()
 
 

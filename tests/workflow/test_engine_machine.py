@@ -20,9 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.errors import Ended, Retryable, Unknown
 from shared.workflow.engine import Engine
 from shared.workflow.records import Status
+from tests.doubles.storage import Sent
+from tests.doubles.taps import Crash, untapped
 from tests.workflow.baton import Baton, Worker
-from tests.workflow.harness import Crash, Harness
-from tests.workflow.memory import Sent, untapped
+from tests.workflow.harness import Harness
 from tests.workflow.world import LATE, LOST, NEVER, STRANGER, THROTTLED
 
 DEEPER = int(os.environ.get("WORKFLOW_EXAMPLES", "0"))

@@ -12,14 +12,12 @@ from shared.errors import Ended, Invalid, Throttled, Unavailable
 from shared.workflow.records import Json, Status, StepRow
 from shared.workflow.steps import Act, Done, Work
 from shared.workflow.timing import Timing
-from tests.workflow.harness import MINUTE, Crash, Harness
+from tests.doubles.clock import HOUR, MINUTE, SECOND
+from tests.doubles.taps import Crash, Meanwhile, breaks, untapped
+from tests.workflow.harness import Harness
 from tests.workflow.kind import CreateWorkspace
-from tests.workflow.moves import Breaks, Meanwhile, dies_at, use, waits
+from tests.workflow.moves import dies_at, use, waits
 from tests.workflow.world import LOST, STRANGER, THROTTLED
-
-SECOND = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
-
 
 # ---- acceptance
 
@@ -38,14 +36,14 @@ def test_another_body_under_the_same_id_is_a_conflict(h: Harness) -> None:
 
 
 def test_what_is_recorded_is_accepted_even_if_the_queue_is_away(h: Harness) -> None:
-    h.tap = Breaks("queue workflow-steps send", error=lambda: Unavailable("queues are away"))
+    h.tap = breaks("queue workflow-steps send", error=lambda: Unavailable("queues are away"))
     assert h.engine().accept(h.request()).status is Status.ACCEPTED
     h.settle()
     assert h.head().status is Status.SUCCEEDED
 
 
 def test_an_acceptance_that_died_before_its_head_is_forgotten_after_an_hour_and_not_before(h: Harness) -> None:
-    h.tap = Breaks("table workflows insert")
+    h.tap = breaks("table workflows insert")
     with pytest.raises(Crash):
         h.engine().accept(h.request())
     h.clock.advance(HOUR)
@@ -57,13 +55,13 @@ def test_an_acceptance_that_died_before_its_head_is_forgotten_after_an_hour_and_
 
 
 def test_the_sweep_does_not_forget_an_acceptance_that_was_renewed_after_it_looked(h: Harness) -> None:
-    h.tap = Breaks("table workflows insert")
+    h.tap = breaks("table workflows insert")
     with pytest.raises(Crash):
         h.engine().accept(h.request())
     h.clock.advance(HOUR + SECOND)
     h.tap = Meanwhile("table open delete", h.accept)
     h.sweep()
-    h.tap = Breaks("")
+    h.tap = untapped
     h.queue.sent.clear()
     h.settle()
     assert h.head().status is Status.SUCCEEDED
@@ -224,7 +222,7 @@ def test_a_throttled_act_that_had_changed_something_before_is_unknown(h: Harness
 @pytest.mark.parametrize("error", [Unavailable("audit is away"), Invalid("the row is too large")])
 def test_an_audit_that_fails_after_the_act_does_not_make_the_act_undone(h: Harness, error: Exception) -> None:
     h.accept()
-    h.tap = Breaks("audit record", error=lambda: error)
+    h.tap = breaks("audit record", error=lambda: error)
     h.deliver(h.queue.visible()[0])
     assert h.rows()["workspace"].open
     h.settle()
@@ -317,7 +315,7 @@ def test_an_outage_is_no_strike_however_long_it_lasts(h: Harness) -> None:
 
 def test_storage_that_is_away_while_a_message_is_handled_puts_the_message_back(h: Harness) -> None:
     h.accept()
-    h.tap = Breaks("table workflows partition", error=lambda: Throttled("slow", retry_after=77))
+    h.tap = breaks("table workflows partition", error=lambda: Throttled("slow", retry_after=77))
     message = h.queue.visible()[0]
     h.deliver(message)
     assert [again.visible_at - h.clock() for again in h.queue.sent] == [timedelta(seconds=77)]

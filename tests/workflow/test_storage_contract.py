@@ -14,7 +14,7 @@ from shared.storage.blobs import Container
 from shared.storage.connection import StorageAccount
 from shared.storage.queues import Queue
 from shared.storage.tables import Stale, Table
-from tests.workflow.memory import MemoryContainer, MemoryQueue, MemoryTable
+from tests.doubles.storage import MemoryContainer, MemoryQueue, MemoryTable
 
 
 class Waiting:

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,10 +19,8 @@ from shared.errors import AppError, Invalid, Misconfigured, Throttled, Unavailab
 from shared.storage.audit import Audit
 from shared.storage.events import Events, Topic
 from shared.storage.queues import Queue, decode, put_back
-from tests.workflow.memory import MemoryQueue, MemoryTable
-
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
+from tests.doubles.clock import NOON
+from tests.doubles.storage import MemoryQueue, MemoryTable
 
 # ---- audit
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from shared.errors import Conflict, Forbidden, NotFound, Throttled, Unavailable
-from tests.workflow.memory import Tap, untapped
+from tests.doubles.taps import Tap, untapped
 
 T = TypeVar("T")
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 from shared.powerbi.refreshes import RefreshDetails, RefreshEntry
 from shared.refresh.records import Json
 from shared.refresh.rules import Match
-from tests.refresh.harness import DATASET, HOUR, MINUTE, SECOND, SHARED, Event, Harness
+from tests.doubles.clock import HOUR, MINUTE, SECOND
+from tests.refresh.harness import DATASET, SHARED, Event, Harness
 from tests.refresh.world import World
 
 LOOKED_AT = ("table", "queue", "blob")

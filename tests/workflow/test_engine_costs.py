@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.workflow.operations import operations_of_a_clean_run, table_operations
+from tests.workflow.costs import operations_of_a_clean_run, table_operations
 
 
 def test_a_step_costs_its_announcement_one_look_at_the_head_and_its_outcome() -> None:

@@ -1,35 +1,27 @@
 """Tables, queues and containers in memory, with the interface and the rules of the real ones.
 
-`test_storage_contract` holds both against the same assertions. Every operation passes through a `Tap`: tests use it to
-count, to crash, to interleave, and to let calls fail.
+`tests/storage` holds both against the same assertions. Every operation passes through a tap.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.errors import Invalid
+from shared.storage.batches import MOST_ROWS, BatchTable
 from shared.storage.blobs import Container
 from shared.storage.queues import LARGEST_MESSAGE, Queue
-from shared.storage.tables import Entity, Stale, Table
-
-Tap = Callable[[str], AbstractContextManager[None]]
-"""Wraps the effect of one operation, by its name."""
+from shared.storage.tables import Entity, Stale
+from tests.doubles.taps import Tap, untapped
 
 
-def untapped(operation: str) -> AbstractContextManager[None]:
-    """Lets everything happen."""
-    return nullcontext()
-
-
-class MemoryTable(Table):
-    """One table."""
+class MemoryTable(BatchTable):
+    """One table; quick with many rows in other partitions."""
 
     def __init__(self, name: str, tap: Tap = untapped) -> None:
         self._name = name
@@ -66,11 +58,24 @@ class MemoryTable(Table):
     ) -> Iterator[tuple[Entity, str]]:
         with self._tap(f"table {self._name} partition"):
             found = [
-                (dict(entity), etag)
-                for (part, row), (entity, etag) in sorted(self.rows.items(), key=lambda item: item[0])
+                (row, dict(entity), etag)
+                for (part, row), (entity, etag) in self.rows.items()
                 if part == partition and row > after and (not below or row < below)
             ]
-        yield from found
+        yield from ((entity, etag) for _, entity, etag in sorted(found, key=lambda each: each[0]))
+
+    def together(self, partition: str, inserts: Mapping[str, Mapping[str, Any]], deletes: Sequence[str] = ()) -> None:
+        if len(inserts) + len(deletes) > MOST_ROWS:
+            raise ValueError("a transaction takes a hundred rows")
+        with self._tap(f"table {self._name} transaction"):
+            there = [row for row in inserts if (partition, row) in self.rows]
+            missing = [row for row in deletes if (partition, row) not in self.rows]
+            if there or missing:
+                raise Stale(partition)
+            for row, values in inserts.items():
+                self._write(partition, row, values)
+            for row in deletes:
+                del self.rows[partition, row]
 
     def _write(self, partition: str, row: str, values: Mapping[str, Any]) -> str:
         etag = f"v{next(self._versions)}"
@@ -85,6 +90,10 @@ class Sent:
     body: bytes
     visible_at: datetime
     dequeued: int = 0
+
+    def twin(self) -> Sent:
+        """The same message, delivered a second time."""
+        return Sent(self.body, self.visible_at)
 
 
 @dataclass
@@ -126,3 +135,7 @@ class MemoryContainer(Container):
     def get(self, name: str) -> bytes | None:
         with self._tap(f"blob {self._name} get"):
             return self.blobs.get(name)
+
+    def documents(self) -> list[Any]:
+        """All blobs, read as JSON."""
+        return [json.loads(blob) for blob in self.blobs.values()]
