@@ -6,7 +6,7 @@ Access is given before any is taken away: a workspace is never, not for a moment
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from shared.provisioning.orders import Order
@@ -59,6 +59,8 @@ class AccessFound:
     other_admins: int = 0
     other_owners: int = 0
     """Of those, users and groups."""
+    refused: Collection[Principal] = ()
+    """Whom Power BI has just refused to give a role: nobody may lose access in their favour."""
 
 
 def access_wanted(order: Order, own: Principal) -> AccessWanted:
@@ -70,7 +72,7 @@ def plan_access(wanted: AccessWanted, found: AccessFound) -> tuple[AccessChange,
     """One entry for each principal that is wanted, revoked or (with `exact`) not wanted; takings come last."""
     gone = _unwanted(wanted, found)
     too_many = _too_many_admins(wanted, found, gone)
-    gives = [_give(grant, wanted.own, found.roles.get(grant.principal, ""), too_many) for grant in wanted.grants]
+    gives = [_give(grant, wanted.own, found, too_many) for grant in wanted.grants]
     takes = [_take(principal, wanted, found.roles.get(principal, "")) for principal in gone]
     takes = [change for change in gives if change.action in TAKES] + takes
     return (*(change for change in gives if change.action not in TAKES), *_keeping_owners(takes, gives, wanted, found))
@@ -91,13 +93,15 @@ def _unwanted(wanted: AccessWanted, found: AccessFound) -> list[Principal]:
     return [*revoked, *strangers]
 
 
-def _give(grant: Grant, own: Principal, before: str, too_many: Collection[Principal]) -> AccessChange:
-    principal, role = grant.principal, grant.role
+def _give(grant: Grant, own: Principal, found: AccessFound, too_many: Collection[Principal]) -> AccessChange:
+    principal, role, before = grant.principal, grant.role, found.roles.get(grant.principal, "")
     if principal == own:
         return AccessChange("refuse", principal, before, before, "This app's own access can't be changed.")
     if principal in too_many:
         reason = "There would be more Admins than the policy allows (principals.maxAdmins)."
         return AccessChange("refuse", principal, role, before, reason)
+    if principal in found.refused:
+        return AccessChange("refuse", principal, role, before, "Power BI refused it.")
     if before == role:
         return AccessChange("keep", principal, role, before, f"Is {role} already.")
     if not before:
@@ -131,7 +135,7 @@ def _keeping_owners(
 ) -> Iterator[AccessChange]:
     """The takings, but for those that would leave fewer owners than there have to be."""
     given = {change.principal: change.role for change in gives if change.action in GIVES}
-    left = owners(AccessFound({**found.roles, **given}, found.other_admins, found.other_owners), wanted.own)
+    left = owners(replace(found, roles={**found.roles, **given}), wanted.own)
     for change in takes:
         is_owner = change.action in TAKES and change.before == ADMIN and change.principal.is_people
         if is_owner and left - 1 < wanted.required_owners:

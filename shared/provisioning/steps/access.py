@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.errors import AppError, Forbidden, NotFound, Rejected, Retryable
@@ -50,8 +50,8 @@ class Progress:
     failed: dict[Principal, str] = field(default_factory=dict)
 
     def found(self) -> AccessFound:
-        """As it is now."""
-        return AccessFound(self.roles, self.others.other_admins, self.others.other_owners)
+        """As it is now, and who can't be given what they are to have."""
+        return replace(self.others, roles=self.roles, refused=self.failed.keys())
 
 
 class AccessStep(AccessUndo):
