@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from emulator.launcher import DEFAULT_STATE_DIR, Options, launch
+from emulator.launch.launcher import DEFAULT_STATE_DIR, Options, launch
 
 
 def parse(arguments: list[str]) -> Options:

@@ -20,8 +20,16 @@ class EmulatorFailed(Exception):
     """The emulator can't start, or can't go on; the message is one sentence that says why."""
 
 
+def dying_with_us(command: Sequence[str]) -> list[str]:
+    """The command as one that ends with this process, however this one ends.
+
+    Start it from the main thread: its life hangs on that of the thread.
+    """
+    return [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), *command]
+
+
 class Child:
-    """A command in a process group of its own. Start it from the main thread: its life hangs on the thread's."""
+    """A command in a process group of its own, which ends with the emulator."""
 
     def __init__(self, name: str, command: Sequence[str], log_file: Path, environment: Mapping[str, str]) -> None:
         self.name = name
@@ -41,10 +49,9 @@ class Child:
 
     async def start(self, directory: Path | None = None) -> None:
         """Start it; raises EmulatorFailed."""
-        wrapped = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), *self._command]
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *wrapped,
+                *dying_with_us(self._command),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,

@@ -26,8 +26,8 @@ class ToolMissing(Exception):
 def node_command() -> list[str]:
     """The command that starts Node.js; raises ToolMissing."""
     for candidate in (shutil.which("node"), _packaged("node")):
-        if candidate and _node_works(candidate):
-            return [candidate]
+        if candidate and (executable := _executable(candidate)):
+            return [executable]
     raise ToolMissing("Node.js was not found, on the PATH or in this environment: run `make install`")
 
 
@@ -38,14 +38,20 @@ def azurite_command() -> list[str]:
     return [*node_command(), str(AZURITE)]
 
 
-def _node_works(command: str) -> bool:
-    """A version manager's shim may stand on the PATH with nothing behind it, so the only proof is to run it."""
+def _executable(node: str) -> str | None:
+    """The program that runs in the end, if it is new enough.
+
+    On the PATH may stand a version manager's shim, with nothing behind it or with a process between us and Node.js that
+    would take our signals for itself: the only proof is to ask.
+    """
+    question = [node, "-p", "process.versions.node + ' ' + process.execPath"]
     try:
-        answer = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=30, check=True)
+        answer = subprocess.run(question, capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
-        return False
-    major = answer.stdout.strip().removeprefix("v").partition(".")[0]
-    return major.isdecimal() and int(major) >= OLDEST_NODE
+        return None
+    version, _, executable = answer.stdout.strip().partition(" ")
+    major = version.partition(".")[0]
+    return executable if major.isdecimal() and int(major) >= OLDEST_NODE else None
 
 
 def _packaged(name: str) -> str | None:

@@ -15,6 +15,8 @@ from typing import IO, Any, cast
 
 import requests
 
+from emulator.processes import dying_with_us
+
 PROJECT = Path(__file__).parents[1]
 Json = dict[str, Any]
 
@@ -109,8 +111,7 @@ class Cloud:
 @contextmanager
 def running(state_dir: Path, *options: str) -> Iterator[Cloud]:
     """Start the emulator and end it with its children; `options` as on its command line."""
-    dying_with_us = [sys.executable, "-I", "-S", str(PROJECT / "emulator" / "child.py"), str(os.getpid())]
-    command = [*dying_with_us, sys.executable, "-m", "emulator", "--state-dir", str(state_dir), *options]
+    command = dying_with_us([sys.executable, "-m", "emulator", "--state-dir", str(state_dir), *options])
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Cloud(json.loads(_ready(process).read_text()))

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO
 
-from emulator.browser import NAMES, chromium_flags, find_chromium
+from emulator.demo.browser import NAMES, chromium_flags, find_chromium
 from emulator.demo.stage import PROJECT, DemoFailed, Json
+from emulator.processes import dying_with_us
 
 PORTAL = PROJECT / "samples" / "embed" / "portal.py"
 LOG = PROJECT / "build" / "portal.log"
@@ -38,12 +39,11 @@ def portal_environment(described: Json) -> dict[str, str]:
 @contextmanager
 def portal_running(environment: Mapping[str, str]) -> Iterator[str]:
     """The portal's address, for as long as this lasts. Raises DemoFailed if it does not start."""
-    dying_with_us = [sys.executable, "-I", "-S", str(PROJECT / "emulator" / "child.py"), str(os.getpid())]
     LOG.parent.mkdir(exist_ok=True)
     with (
         LOG.open("a") as log,
         subprocess.Popen(
-            [*dying_with_us, sys.executable, str(PORTAL)],
+            dying_with_us([sys.executable, str(PORTAL)]),
             env=dict(environment),
             stdout=subprocess.PIPE,
             stderr=log,

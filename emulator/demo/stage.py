@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
+
+from emulator.processes import dying_with_us
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -129,9 +130,8 @@ def raised(state_dir: Path, storage: str = "key") -> Iterator[Stage]:
     log = PROJECT / "build" / "demo.log"
     log.parent.mkdir(exist_ok=True)
     described = state_dir / "environment.json"
-    dying_with_us = [sys.executable, "-I", "-S", str(PROJECT / "emulator" / "child.py"), str(os.getpid())]
     options = ["--host", "bundled", "--storage", storage, "--state-dir", str(state_dir)]
-    command = [*dying_with_us, sys.executable, "-m", "emulator", *options]
+    command = dying_with_us([sys.executable, "-m", "emulator", *options])
     with log.open("w") as out, subprocess.Popen(command, cwd=PROJECT, stdout=out, stderr=out) as process:
         try:
             _wait_until_ready(process, log)

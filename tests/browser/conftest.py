@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from emulator.browser import chromium_flags, find_chromium
+from emulator.demo.browser import chromium_flags, find_chromium
 from emulator.demo.site import portal_environment, portal_running
 from tests.browser.world import Customer
 from tests.cloud import Cloud, running

@@ -15,7 +15,8 @@ import requests
 from azure.core.credentials import AccessToken
 from azure.storage.blob import BlobServiceClient
 
-from emulator.environment import LocalSettings, Places, child_environment
+from emulator.launch.environment import Places, child_environment
+from emulator.launch.local_settings import LocalSettings
 from tests.emulator.starting import Started, is_running, start, wait_until
 
 EVERYTHING = {

@@ -14,7 +14,7 @@ import pytest
 from azure.storage.blob import ContainerClient
 from azure.storage.queue import QueueClient
 
-from emulator.events import EVENT_SWITCHES, EventSettings, Landed, found, messages
+from emulator.storage.events import EVENT_SWITCHES, EventSettings, Landed, found, messages
 from shared.refresh.events import landed
 from tests.cloud import Cloud
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import requests
 
-from emulator.proxy import HostTable, Proxy
+from emulator.network.proxy import HostTable, Proxy
 from tests.cloud import Cloud
 
 

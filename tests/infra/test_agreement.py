@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from emulator import infrastructure as emulated
 from emulator import seed
+from emulator.storage import infrastructure as emulated
 from shared.settings import Settings
 from tests.infra import in_use
 from tests.infra.estate import PROJECT, STAGES, broken, estate, known

@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from emulator.faults import Fault, Faults
+from emulator.control.faults import Fault, Faults
+from emulator.control.requests_log import RequestsLog
 from emulator.http import Answer, Call, Service
-from emulator.requests_log import RequestsLog
 
 _LARGEST_BODY = 1024**3
 _KEEP_ALIVE = (

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
 
 from emulator.clock import Clock
-from emulator.control_tokens import odd_token
+from emulator.control.faults import Faults
+from emulator.control.requests_log import RequestsLog
+from emulator.control.tokens import odd_token
 from emulator.durations import parse_duration
 from emulator.entra import Entra
 from emulator.entra_directory import ENTRA_SWITCHES
-from emulator.events import EVENT_SWITCHES, EventSettings
-from emulator.faults import Faults
 from emulator.http import Answer, Call, Json, Refusal, Service
 from emulator.keyvault_store import SecretStore
 from emulator.merge import refuse_unknown
-from emulator.requests_log import RequestsLog
 from emulator.seed import APPLICATIONS
+from emulator.storage.events import EVENT_SWITCHES, EventSettings
 
 PREFIX = "/_emulator"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})

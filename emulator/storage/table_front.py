@@ -13,8 +13,8 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from emulator.network.server import Site
 from emulator.seed import STORAGE_ACCOUNT
-from emulator.server import Site
 
 _ADDRESS = re.compile(
     rb"(https://[A-Za-z0-9.-]+\.table\.[A-Za-z0-9.-]+(?::\d+)?)/(?!" + STORAGE_ACCOUNT.encode() + rb"/)"

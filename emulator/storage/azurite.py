@@ -11,12 +11,12 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emulator.certificates import Certificates
 from emulator.clouds import STORAGE_KINDS
+from emulator.network.certificates import Certificates
+from emulator.network.proxy import copy_both_ways
 from emulator.processes import Child, EmulatorFailed
-from emulator.proxy import copy_both_ways
 from emulator.seed import STORAGE_ACCOUNT
-from emulator.table_front import TableFront
+from emulator.storage.table_front import TableFront
 from emulator.toolchain import ToolMissing, azurite_command
 
 _LISTENS = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at https?://127\.0\.0\.1:(\d+)")
@@ -37,7 +37,7 @@ class Azurite:
 
     @classmethod
     async def start(
-        cls, state_dir: Path, certificates: Certificates, ports: dict[str, int], *, by_identity: bool
+        cls, log_file: Path, certificates: Certificates, ports: dict[str, int], *, by_identity: bool
     ) -> Azurite:
         """Start the process without waiting for it. `ports` of 0 are free ones; raises EmulatorFailed."""
         try:
@@ -53,8 +53,8 @@ class Azurite:
         key = base64.b64encode(secrets.token_bytes(64)).decode()
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
         environment = {**kept, "AZURITE_ACCOUNTS": f"{STORAGE_ACCOUNT}:{key}"}
-        child = Child("Azurite", command, state_dir / "azurite.log", environment)
-        await child.start(state_dir)
+        child = Child("Azurite", command, log_file, environment)
+        await child.start(log_file.parent)
         return cls(child, key, by_identity)
 
     async def wait_until_ready(self, tls: ssl.SSLContext) -> None:

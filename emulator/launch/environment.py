@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator import seed
-from emulator.certificates import write_private
 from emulator.clouds import PUBLIC
 from emulator.http import Json
+from emulator.network.certificates import write_private
 
 REMOVED_VARIABLES = (
     # other ways out of this machine
@@ -25,8 +25,6 @@ REMOVED_VARIABLES = (
 )
 _APP_PREFIXES = ("AzureWebJobs", "LANDING_STORAGE", "POWERBI_", "EVENTS_TOPIC_ENDPOINT")
 """Settings of the app that a developer's shell may still have from elsewhere."""
-_MARK = "WrittenBy"
-_OURS = "python -m emulator"
 
 
 @dataclass(frozen=True)
@@ -136,36 +134,3 @@ def describe(places: Places, secrets: Mapping[str, str], passwords: Mapping[str,
 def write_description(path: Path, document: Json) -> None:
     """Write it for its owner alone: it holds the secrets of the emulated clients."""
     write_private(path, json.dumps(document, indent=2).encode())
-
-
-def _without_twins(variables: Mapping[str, str]) -> dict[str, str]:
-    """One spelling of each name, the lower-case one: to .NET, and so to Core Tools, two of them are the same."""
-    return {name: value for name, value in variables.items() if name.lower() == name or name.lower() not in variables}
-
-
-class LocalSettings:
-    """`local.settings.json` for Core Tools; one that somebody else wrote is left as it is."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def write(self, places: Places) -> bool:
-        """Write it, and tell whether it was ours to write."""
-        if self._path.exists() and not self._is_ours():
-            return False
-        values = {**app_settings(places), **_without_twins(client_environment(places))}
-        document = {_MARK: _OURS, "IsEncrypted": False, "Values": values}
-        write_private(self._path, json.dumps(document, indent=2).encode())
-        return True
-
-    def remove(self) -> None:
-        """Delete ours: what it points to has ended."""
-        if self._path.exists() and self._is_ours():
-            self._path.unlink()
-
-    def _is_ours(self) -> bool:
-        try:
-            found = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return False
-        return isinstance(found, dict) and found.get(_MARK) == _OURS
