@@ -102,13 +102,24 @@ def _give(grant: Grant, own: Principal, found: AccessFound, too_many: Collection
         return AccessChange("refuse", principal, role, before, reason)
     if principal in found.refused:
         return AccessChange("refuse", principal, role, before, "Power BI refused it.")
+    return AccessChange(_towards(role, before), principal, role, before, _why(role, before))
+
+
+def _towards(role: str, before: str) -> Literal["keep", "grant", "raise", "lower"]:
     if before == role:
-        return AccessChange("keep", principal, role, before, f"Is {role} already.")
+        return "keep"
     if not before:
-        return AccessChange("grant", principal, role, before, f"Has no access, and is to be {role}.")
-    if rank(role) > rank(before):
-        return AccessChange("raise", principal, role, before, f"Is {before}, and is to be {role}.")
-    return AccessChange("lower", principal, role, before, f"Is {before}, and is to be no more than {role}.")
+        return "grant"
+    return "raise" if rank(role) > rank(before) else "lower"
+
+
+def _why(role: str, before: str) -> str:
+    return {
+        "keep": f"Is {role} already.",
+        "grant": f"Has no access, and is to be {role}.",
+        "raise": f"Is {before}, and is to be {role}.",
+        "lower": f"Is {before}, and is to be no more than {role}.",
+    }[_towards(role, before)]
 
 
 def _take(principal: Principal, wanted: AccessWanted, before: str) -> AccessChange:

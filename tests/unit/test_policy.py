@@ -73,7 +73,7 @@ def test_a_naming_rule_that_does_not_compile_or_may_never_end_is_refused(rule: s
     assert document_faults(naming=rule) == {"naming"}
 
 
-@pytest.mark.parametrize("rule", [r"[)+(]+\)+", "(?:A|B)+-[a-z]{2,}", r"(\(\+)*x", "[]a+)]+(b)+"])
+@pytest.mark.parametrize("rule", [r"[)+(]+\)+", "(?:AB)+-[a-z]{2,}", r"(\(\+)*x", "[]a+)]+(b)+"])
 def test_a_harmless_naming_rule_is_accepted(rule: str) -> None:
     assert rule_fault(rule) == ""
 
