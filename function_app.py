@@ -238,3 +238,12 @@ def refresh_looks_poison(message: func.QueueMessage) -> None:
 def refresh_sweep(timer: func.TimerRequest) -> None:
     """Each minute: find datasets whose look was lost."""
     wiring.services().refresh_messages.sweep()
+
+
+# ---- watching
+@app.function_name("queue-watch")
+@app.timer_trigger("timer", "45 * * * * *")
+@messages.timer("queue-watch")
+def queue_watch(timer: func.TimerRequest) -> None:
+    """Each minute: how long messages have been waiting in each queue."""
+    wiring.services().queue_watch.look()

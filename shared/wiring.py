@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shared.provisioning.policy import PolicyDocument
     from shared.provisioning.service import Provisioning
     from shared.provisioning.steps.common import Services as ProvisioningServices
+    from shared.queue_watch import QueueWatch
     from shared.readiness import Readiness
     from shared.refresh.documents import DatasetPolicy, RefreshDocument
     from shared.refresh.engine import RefreshEngine
@@ -277,6 +278,14 @@ class Services:
         from shared.storage.blobs import Container
 
         return Container(self.storage.blobs, name)
+
+    @once
+    def queue_watch(self) -> QueueWatch:
+        """How long messages wait; in the queue of events only where events go there."""
+        from shared.queue_watch import EVENTS_QUEUE, WORKED_QUEUES, QueueWatch
+
+        names = WORKED_QUEUES if self.settings.events_topic_endpoint else (*WORKED_QUEUES, EVENTS_QUEUE)
+        return QueueWatch({name: self.queue(name) for name in names})
 
     @once
     def readiness(self) -> Readiness:
