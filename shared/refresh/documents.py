@@ -70,7 +70,11 @@ class RefreshedDataset(Document):
     retries: Retries = Retries()
     paused: bool = Field(False, description="Nothing is refreshed; what lands waits.")
     depends_on: list[Name] = Field([], description=LATER)
-    critical: bool = Field(False, description=LATER)
+    critical: bool = Field(
+        False,
+        description="Its failure is an alert of its own, the most severe. That it stops what depends on it is accepted, "
+        "and not yet in effect.",
+    )
     daily_limit: Literal["none"] | Annotated[int, Field(ge=1, le=1000)] | None = Field(None, description=LATER)
     freshness: Annotated[IsoDuration, Field(ge=timedelta(minutes=1))] | None = Field(None, description=LATER)
     notify: list[Name] = Field([], description=LATER)
@@ -123,6 +127,7 @@ class DatasetPolicy:
     retry_delay: timedelta
     backoff: float
     paused: bool
+    critical: bool = False
     settle: timedelta = SETTLE
     margin: timedelta = MARGIN
 
@@ -167,6 +172,7 @@ def _policy(alias: str, dataset: RefreshedDataset) -> DatasetPolicy:
         retry_delay=dataset.retries.delay,
         backoff=dataset.retries.backoff,
         paused=dataset.paused,
+        critical=dataset.critical,
         settle=min(SETTLE, dataset.quiet_period),  # "immediate" is never later than what is not
     )
 
