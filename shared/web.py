@@ -100,10 +100,16 @@ def accepted(collection: str, document: Mapping[str, object]) -> func.HttpRespon
 
 
 def flag(req: func.HttpRequest, name: str) -> bool:
-    """A query parameter that is `true` or `false`, which is what it is when left out. Raises InvalidRequest."""
+    """A query parameter that is `true` or `false`, which is what it is when left out; the route takes no other one.
+
+    Raises InvalidRequest also for those: a misspelt `dryrun=true` must not be carried out for real.
+    """
+    faults = [Fault(other, f"Unknown parameter. Allowed here: {name}.") for other in req.params if other != name]
     value = req.params.get(name, "false")
     if value not in ("true", "false"):
-        raise InvalidRequest("A parameter is not valid.", faults=[Fault(name, "Must be true or false.")])
+        faults.append(Fault(name, "Must be true or false."))
+    if faults:
+        raise InvalidRequest("A parameter is not valid.", faults=faults)
     return str(value) == "true"
 
 
