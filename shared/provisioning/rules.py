@@ -137,8 +137,15 @@ def _principal(path: str, entry: AccessGrant, policy: PolicyDocument) -> Iterato
 
 def _domain(path: str, user: str, policy: PolicyDocument) -> Iterator[Fault]:
     allowed = policy.principals.allowed_domains
-    if user.rpartition("@")[2] not in allowed:
-        yield Fault(path, _one_of("Domains of users", allowed))
+    if not _domains(user) <= set(allowed):
+        yield Fault(path, _one_of("Domains of users, and of guests' own addresses", allowed))
+
+
+def _domains(user: str) -> set[str]:
+    """The directory's, and of a guest (`eve_fabrikam.com#ext#@contoso.com`) also the one where it is at home."""
+    name, _, directory = user.rpartition("@")
+    home, guest, _ = name.partition("#ext#")
+    return {directory, home.rpartition("_")[2]} if guest else {directory}
 
 
 def _doubled(access: Sequence[AccessEntry], path: str, every: Sequence[str]) -> Iterator[Fault]:
