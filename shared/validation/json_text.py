@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from shared.errors import Fault
 from shared.validation.places import (
     DEEPEST,
     MOST_DIGITS,
+    MOST_FAULTS,
     NO_CHARACTER,
     Place,
     decoded,
@@ -49,7 +51,7 @@ def parse_json(raw: bytes) -> object:
     value = _loaded(decoded(raw))
     if not isinstance(value, dict):
         raise refuse("Must be a JSON object: { … }.")
-    if faults := list(_faults(value)):
+    if faults := list(islice(_faults(value), MOST_FAULTS + 1)):
         raise refusal(faults)
     return value
 

@@ -32,10 +32,10 @@ def _named(name: str) -> str:
 
 def refusal(faults: Sequence[Fault]) -> InvalidRequest:
     """The error that carries these faults (at most 100 of them); its detail tells the first."""
-    first = faults[0]
+    first, kept = faults[0], tuple(faults[:MOST_FAULTS])
     told = f"{first.path}: {first.message}" if first.path else first.message
-    others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return InvalidRequest(f"Not valid: {told}{others}", faults=tuple(faults[:MOST_FAULTS]))
+    others = f" (and {len(kept) - 1} more{' at least' if len(faults) > MOST_FAULTS else ''})" if len(faults) > 1 else ""
+    return InvalidRequest(f"Not valid: {told}{others}", faults=kept)
 
 
 def refuse(message: str, place: Place = ()) -> InvalidRequest:

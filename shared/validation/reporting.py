@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import Fault
-from shared.validation.places import Place, path_of, refusal, refuse
+from shared.validation.allowed_names import allowed_names
+from shared.validation.places import MOST_FAULTS, Place, path_of, refusal, refuse
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -65,9 +65,13 @@ def check(model: type[M], data: object) -> M:
 
 
 def _faults(model: type[BaseModel], data: object, error: ValidationError) -> list[Fault]:
-    """One fault for each place; the alternatives of a union are told together."""
+    """One fault for each place; the alternatives of a union are told together. More than are told are not looked at:
+    a body of 1 MiB may hold a hundred thousand of them.
+    """
     told: dict[str, list[str]] = {}
     for finding in error.errors(include_url=False):
+        if len(told) > MOST_FAULTS:
+            break
         messages = told.setdefault(path_of(_place(data, finding)), [])
         message = _sentence(model, finding)
         if message not in messages:
@@ -92,7 +96,7 @@ def _place(data: object, finding: ErrorDetails) -> Place:
 def _sentence(model: type[BaseModel], finding: ErrorDetails) -> str:
     kind, context = finding["type"], finding.get("ctx", {})
     if kind == "extra_forbidden":
-        return _allowed(model, finding["loc"][:-1])
+        return _unknown_field(model, finding["loc"][:-1])
     sentence = _SENTENCES.get(kind, f"{finding['msg'].rstrip('.')}.")
     if kind == "string_type" and isinstance(finding["input"], int | float):
         return "Must be text: put it into quotes."
@@ -109,52 +113,6 @@ def _items(number: int, noun: str = "item") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _allowed(model: type[BaseModel], loc: Sequence[str | int]) -> str:
-    names = dict.fromkeys(name for document in _documents_at(model, loc) for name in _fields(document))
+def _unknown_field(model: type[BaseModel], holder: Sequence[str | int]) -> str:
+    names = allowed_names(model, holder)
     return f"Unknown field. Allowed here: {', '.join(names)}." if names else "Unknown field. None is allowed here."
-
-
-def _documents_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[type[BaseModel]]:
-    """The models that may stand at this place. Parts of it that name the alternative of a union narrow them down."""
-    kinds = [*_alternatives(model)]
-    for part in loc:
-        below = [inner for kind in kinds for inner in _inside(kind, part)]
-        kinds = below or [kind for kind in kinds if _is_called(kind, part)] or kinds
-    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-
-
-def _alternatives(annotation: Any) -> Iterator[Any]:
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        yield from _alternatives(get_args(annotation)[0])
-    elif origin in (Union, UnionType):
-        for alternative in get_args(annotation):
-            yield from _alternatives(alternative)
-    elif isinstance(annotation, type) and issubclass(annotation, RootModel):
-        yield from _alternatives(annotation.model_fields["root"].annotation)
-    else:
-        yield annotation
-
-
-def _inside(kind: Any, part: str | int) -> Iterator[Any]:
-    """What stands under this name or number in something of this kind."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        for name, field in kind.model_fields.items():
-            if part == (field.alias or name):
-                yield from _alternatives(field.annotation)
-    elif isinstance(origin, type) and arguments and issubclass(origin, Mapping) == isinstance(part, str):
-        yield from _alternatives(arguments[1] if isinstance(part, str) else arguments[0])
-
-
-def _is_called(kind: Any, part: str | int) -> bool:
-    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-        return False
-    literals = [
-        get_args(field.annotation) for field in kind.model_fields.values() if get_origin(field.annotation) is Literal
-    ]
-    return part == kind.__name__ or any(part in values for values in literals)
-
-
-def _fields(document: type[BaseModel]) -> Iterator[str]:
-    return (field.alias or name for name, field in document.model_fields.items())
