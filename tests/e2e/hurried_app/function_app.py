@@ -8,14 +8,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from shared.provisioning.steps import workspace
-from shared.workflow import engine
-from shared.workflow.timing import Timing
+from shared.refresh import engine as refreshes
+from shared.refresh import timing as refresh_timing
+from shared.workflow import engine as workflows
+from shared.workflow import timing as workflow_timing
 
 PROJECT = Path(__file__).parents[3]
 SECOND = timedelta(seconds=1)
 
-quick = functools.partial(
-    Timing,
+quick_workflows = functools.partial(
+    workflow_timing.Timing,
     budget=2 * SECOND,
     lease=3 * SECOND,
     grace=SECOND,
@@ -25,7 +27,24 @@ quick = functools.partial(
     strikes=1000,
     after_strike=SECOND,
 )
-setattr(engine, "Timing", quick)  # noqa: B010 - a class in whose place a function stands
+quick_refreshes = functools.partial(
+    refresh_timing.Timing,
+    overdue=SECOND,
+    post_within=SECOND,
+    call=SECOND,
+    claim_after_post=SECOND,
+    appears=4 * SECOND,
+    after_adopted=4 * SECOND,
+    executing=SECOND,
+    incident=SECOND,
+    longest_incident=SECOND,
+    first_look=SECOND,
+    after_strike=SECOND,
+    longest_strike=SECOND,
+)
+for module, quick in ((workflows, quick_workflows), (refreshes, quick_refreshes)):
+    assert hasattr(module, "Timing")
+    setattr(module, "Timing", quick)  # noqa: B010 - a class in whose place a function stands
 for name, value in {
     "CALL_DEADLINE": SECOND,
     "LATE_EFFECT": SECOND,
