@@ -197,7 +197,7 @@ class Services:
         """The engine's messages and its sweep."""
         from shared.workflow.triggers import Triggers
 
-        return Triggers(self.engine, self.queue("workflow-steps"), self.container("rejected"))
+        return Triggers(self.engine, self.container("rejected"), utc_now)
 
     # ---- refreshes
     def refresh_document(self) -> RefreshDocument | None:

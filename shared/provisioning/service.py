@@ -21,6 +21,7 @@ from shared.provisioning.rules import check
 from shared.validation import check as validated
 from shared.workflow.engine import Acceptance, Engine
 from shared.workflow.records import Head, Status
+from shared.workflow.store import is_place_of
 
 if TYPE_CHECKING:
     from shared.provisioning.steps.common import Services
@@ -110,7 +111,7 @@ class Provisioning:
 
     def _wanted(self, place: str, id: str, status: str) -> Head | None:
         head = self._engine.store.head(id)
-        return head if head and _belongs(head, place) and status in ("", head.status.value) else None
+        return head if head and is_place_of(head, place) and status in ("", head.status.value) else None
 
     def cancel(self, caller: CallerLike, id: str) -> Json:
         """Take back what was made. Raises Unknown, NotAllowed, or Ended where there is nothing left to cancel."""
@@ -206,9 +207,3 @@ def _acceptance(id: str, caller: CallerLike, asked: AnyRequest, body: Mapping[st
 
 def _is_id(id: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", id) is not None
-
-
-def _belongs(head: Head, place: str) -> bool:
-    """Whether this is the request's place: an acceptance that died and was repeated left another one."""
-    milliseconds = 10**14 - int(place.partition("-")[0])
-    return abs(head.created_at.timestamp() * 1000 - milliseconds) < 2

@@ -76,6 +76,20 @@ class Table:
                 raise Stale(f"{self._name}: {row} was changed") from None
         return str(answer["etag"])
 
+    def put(self, partition: str, row: str, values: Mapping[str, Any], etag: str = "") -> str:
+        """Write a new row, or with `etag` over the one that was read; answers its ETag. Stale if somebody was faster.
+
+        The SDK repeats a call whose answer was lost and then meets its own write: so what stands there, if it is what
+        was to be written, is ours.
+        """
+        try:
+            return self.replace(partition, row, values, etag) if etag else self.insert(partition, row, values)
+        except Stale:
+            found = self.get(partition, row)
+            if found is None or any(found[0].get(name) != value for name, value in values.items()):
+                raise
+            return found[1]
+
     def delete(self, partition: str, row: str, etag: str = "") -> None:
         """Remove the row; one that is not there is no error. With `etag`: Stale unless it is still that one."""
         from azure.core import MatchConditions

@@ -6,32 +6,29 @@ sweep, and a doubled one dies out, because only the one that claims the head by 
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from shared import telemetry
 from shared.errors import Ended, Retryable, Unavailable, Unknown
+from shared.storage.sweeping import sweep
 from shared.times import Now
 from shared.workflow.hold import LeaseLost
 from shared.workflow.places import Places
-from shared.workflow.records import Head, Json, Status, StepRow
+from shared.workflow.records import Head, Json, Opened, Status, StepRow
 from shared.workflow.runner import Runner, Tools
 from shared.workflow.steps import Change, Kind
-from shared.workflow.store import Opened, Stale, Store
+from shared.workflow.store import Stale, Store
 from shared.workflow.timing import Timing
 
+if TYPE_CHECKING:
+    from shared.storage.queues import Queue
+
 AT_ONCE = timedelta(0)
-
-
-class Messages(Protocol):
-    """The queue `workflow-steps`."""
-
-    def send(self, message: Json, delay: timedelta) -> None:
-        """Make it visible after `delay`. Raises Retryable where it can't be sent."""
 
 
 class Outside(Protocol):
@@ -64,14 +61,14 @@ class Engine:
     def __init__(  # noqa: PLR0917 - wiring names each of them
         self,
         store: Store,
-        messages: Messages,
+        steps: Queue,
         outside: Outside,
         kinds: Mapping[str, Kind],
         now: Now,
         timing: Timing | None = None,
     ) -> None:
         self.store = store
-        self._messages = messages
+        self._queue = steps
         self._outside = outside
         self._kinds = kinds
         self._now = now
@@ -158,23 +155,9 @@ class Engine:
                     self._work(claimed, rows, now)
 
     def sweep(self) -> int:
-        """Send for every workflow whose `due` is past, end what was not ended; answers how many were found.
-
-        Bounded in time, and fair: where one sweep does not get through, the next begins elsewhere. A row that can't
-        be handled is logged and does not stand in the way of the others.
-        """
-        began, found = self._now(), 0
-        for opened in self.store.all_opened(_start(began)):
-            if self._now() - began > self._timing.sweep:
-                telemetry.event("sweep", "outOfTime", found=found, level=logging.WARNING)
-                break
-            try:
-                found += self._look_after(opened)
-            except Retryable as error:
-                telemetry.event("sweep", "later", target=opened.id, level=logging.WARNING, why=error.detail)
-            except Exception:
-                logging.getLogger(telemetry.LOGGER).exception("Workflow %s can't be looked after.", opened.id)
-        return found
+        """Send for every workflow whose `due` is past, end what was not ended; answers how many were found."""
+        opened = self.store.all_opened(_start(self._now()))
+        return sweep("workflow-sweep", ((each.id, partial(self._look_after, each)) for each in opened), self._now)
 
     def poisoned(self, id: str, turn: int) -> None:
         """A message failed again and again: add a strike, and go on all the same, in the next turn.
@@ -235,7 +218,7 @@ class Engine:
     def _hint(self, head: Head, delay: timedelta) -> None:
         """Say that there is something to do. What it is stands in the head: if the queue is away, the sweep sends."""
         try:
-            self._messages.send({"id": head.id, "turn": head.turn, "correlationId": head.correlation_id}, delay)
+            self._queue.send({"id": head.id, "turn": head.turn, "correlationId": head.correlation_id}, delay)
         except Retryable as error:
             telemetry.event("workflow", "hintLost", target=head.id, turn=head.turn, why=error.detail)
 

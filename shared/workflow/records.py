@@ -267,3 +267,13 @@ class Project:
     environments: Json = field(default_factory=dict)
     """{"dev": {"workspaceId", "workspaceName", "created", "workflow"}}"""
     etag: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A row in `open`: this workflow may have work left, in this generation. `etag` says who wrote it last."""
+
+    id: str
+    since: datetime
+    generation: int = 1
+    etag: str = field(default="", compare=False)

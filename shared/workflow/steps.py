@@ -13,6 +13,9 @@ from typing import Protocol
 
 from shared.workflow.records import Head, Json, Project, StepRow, StepStatus
 
+LONGEST_MESSAGE = 4000
+"""Characters of an error."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -48,8 +51,9 @@ class Fail:
     outcome: Json | None = None
 
     def error(self, step: str) -> Json:
-        """As the status document has it."""
-        return {"code": self.code, "message": self.message, "step": step, "requestId": self.request_id}
+        """As the status document has it, and the event, which has to fit a message."""
+        message = self.message[:LONGEST_MESSAGE]
+        return {"code": self.code, "message": message, "step": step, "requestId": self.request_id}
 
 
 @dataclass(frozen=True)

@@ -1,59 +1,30 @@
 """Where workflows are kept: tables `workflows`, `open` and `projects`, and the container `requests`.
 
-Partition of `workflows`: the workflow's id, with the row `head` and a row for each step that has begun; and, for lists,
-`list` and `list-{project}`, whose row keys sort the newest first.
+Partition of `workflows`: the workflow's id, with the row `head` and a row for each step that has begun; and the lists.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import Protocol
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+from shared.storage.lists import NewestFirst, place_of
+from shared.storage.records import Records, record_of, values_of
 from shared.storage.tables import Stale, Table
-from shared.workflow.records import Head, Json, Project, StepRow
-from shared.workflow.rows import (
-    head_of,
-    head_values,
-    moment,
-    project_key,
-    project_of,
-    project_values,
-    step_of,
-    step_values,
-    text,
-)
+from shared.workflow.records import Head, Json, Opened, Project, StepRow
 
-__all__ = ["Bodies", "Opened", "Stale", "Store", "Tables", "project_key"]
+if TYPE_CHECKING:
+    from shared.storage.blobs import Container
+
+__all__ = ["Stale", "Store", "Tables", "project_key"]
 
 HEAD = "head"
 OPEN = "open"
-LIST = "list"
 PROJECT = "project"
-FAR_FUTURE = 10**14  # milliseconds; later than any workflow
-
-
-class Bodies(Protocol):
-    """Requests as they were accepted."""
-
-    def put(self, name: str, content: bytes) -> None:
-        """Write, over what is there."""
-
-    def get(self, name: str) -> bytes | None:
-        """Read; None if it is not there."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A row in `open`: this workflow may have work left, in this generation. `etag` says who wrote it last."""
-
-    id: str
-    since: datetime
-    generation: int
-    etag: str
 
 
 @dataclass(frozen=True)
@@ -68,17 +39,20 @@ class Tables:
 class Store:
     """Reads and writes records. A conditional write that lost raises Stale; storage away raises a Retryable."""
 
-    def __init__(self, tables: Tables, bodies: Bodies) -> None:
+    def __init__(self, tables: Tables, bodies: Container) -> None:
         self._workflows = tables.workflows
+        self._heads = Records(tables.workflows, Head)
+        self._steps = Records(tables.workflows, StepRow)
+        self._lists = NewestFirst(tables.workflows)
         self._open = tables.open
-        self._projects = tables.projects
+        self._opened = Records(tables.open, Opened)
+        self._projects = Records(tables.projects, Project)
         self._bodies = bodies
 
     # ---- heads and steps
     def head(self, id: str) -> Head | None:
         """The head as it is now."""
-        found = self._workflows.get(id, HEAD)
-        return head_of(*found) if found else None
+        return self._heads.get(id, HEAD)
 
     def journal(self, id: str) -> tuple[Head | None, dict[str, StepRow]]:
         """Head and step rows of the present generation, in one read.
@@ -86,31 +60,28 @@ class Store:
         Rows come in the order of their keys, the head first: so whoever finds it free has all that was written
         before it was set free.
         """
-        entities = {entity["RowKey"]: (entity, etag) for entity, etag in self._workflows.partition(id)}
-        if HEAD not in entities:
+        found = {entity["RowKey"]: (entity, etag) for entity, etag in self._workflows.partition(id)}
+        if HEAD not in found:
             return None, {}
-        head = head_of(*entities.pop(HEAD))
+        head: Head = record_of(Head, *found.pop(HEAD))
         mine = f"step-{head.generation:03}-"
-        return head, {key: step_of(*found) for key, found in entities.items() if key.startswith(mine)}
+        return head, {key: record_of(StepRow, *row) for key, row in found.items() if key.startswith(mine)}
 
     def insert(self, head: Head) -> bool:
         """A new head; False if the workflow exists already."""
         try:
-            _insert(self._workflows, head.id, HEAD, head_values(head))
+            self._heads.put(head.id, HEAD, head)
         except Stale:
             return False
         return True
 
     def put(self, head: Head) -> Head:
         """Write the head if nobody wrote since it was read."""
-        return replace(head, etag=_replace(self._workflows, head.id, HEAD, head_values(head), head.etag))
+        return self._heads.put(head.id, HEAD, head)
 
     def put_step(self, id: str, row: StepRow) -> StepRow:
         """Write the step's row, a new one or one that nobody wrote since it was read."""
-        values = step_values(row)
-        if row.etag:
-            return replace(row, etag=_replace(self._workflows, id, row.key, values, row.etag))
-        return replace(row, etag=_insert(self._workflows, id, row.key, values))
+        return self._steps.put(id, row.key, row)
 
     # ---- the request as it was accepted
     def put_body(self, id: str, body_hash: str, body: Json) -> None:
@@ -125,20 +96,17 @@ class Store:
     # ---- which have work left
     def open(self, id: str, now: datetime, generation: int = 1) -> None:
         """Say that the workflow may have work left; a repeat renews the row."""
-        self._open.replace(OPEN, id, {"since": text(now), "generation": generation})
+        self._open.replace(OPEN, id, values_of(Opened(id, now, generation)))
 
     def opened(self, id: str) -> Opened | None:
         """The row of one workflow."""
-        found = self._open.get(OPEN, id)
-        return _opened(found[0]["RowKey"], *found) if found else None
+        return self._opened.get(OPEN, id)
 
     def all_opened(self, start: str = "") -> Iterator[Opened]:
         """All rows, from the key `start` on and around."""
-        for entity, etag in self._open.partition(OPEN, after=start):
-            yield _opened(entity["RowKey"], entity, etag)
+        yield from self._opened.partition(OPEN, after=start)
         if start:
-            for entity, etag in self._open.partition(OPEN, below=start):
-                yield _opened(entity["RowKey"], entity, etag)
+            yield from self._opened.partition(OPEN, below=start)
 
     def close(self, opened: Opened) -> None:
         """Nothing is left of it, unless it was opened again since the row was read."""
@@ -150,58 +118,30 @@ class Store:
     # ---- projects
     def project(self, name: str) -> Project:
         """The project's row; one that nobody asked for yet is empty."""
-        found = self._projects.get(project_key(name), PROJECT)
-        return project_of(*found) if found else Project(name)
+        return self._projects.get(project_key(name), PROJECT) or Project(name)
 
     def put_project(self, project: Project) -> Project:
         """Write it if nobody wrote since it was read."""
-        key, values = project_key(project.name), project_values(project)
-        if project.etag:
-            return replace(project, etag=_replace(self._projects, key, PROJECT, values, project.etag))
-        return replace(project, etag=_insert(self._projects, key, PROJECT, values))
+        return self._projects.put(project_key(project.name), PROJECT, project)
 
     # ---- lists
     def enlist(self, head: Head) -> None:
         """Make the workflow appear in lists: of all, and of its project."""
-        newest_first = FAR_FUTURE - int(head.created_at.timestamp() * 1000)
-        row = f"{newest_first:015}-{head.id}"
-        for partition in (LIST, f"{LIST}-{project_key(head.project)}"):
-            self._workflows.replace(partition, row, {"workflow": head.id})
+        self._lists.add(head.id, head.created_at, project_key(head.project))
 
     def listed(self, project: str = "", after: str = "", top: int = 50) -> list[tuple[str, str]]:
         """Up to `top` workflows, the newest first: their place in the list, to go on after, and their id.
 
-        One whose acceptance was never answered may have no head.
+        One whose acceptance was never answered may have no head, or another place than this one: see `is_place_of`.
         """
-        partition = f"{LIST}-{project_key(project)}" if project else LIST
-        rows = self._workflows.partition(partition, after=after, top=top)
-        return [(entity["RowKey"], entity["workflow"]) for entity, _ in islice(rows, top)]
+        return self._lists.page(project_key(project) if project else "", after, top)
 
 
-def _opened(id: str, entity: Json, etag: str) -> Opened:
-    return Opened(id, moment(entity["since"]), entity["generation"], etag)
+def is_place_of(head: Head, place: str) -> bool:
+    """Whether the head is listed there: an acceptance that died and was repeated left another place."""
+    return place == place_of(head.id, head.created_at)
 
 
-def _insert(table: Table, partition: str, row: str, values: Json) -> str:
-    try:
-        return table.insert(partition, row, values)
-    except Stale:
-        return _ours(table, partition, row, values)
-
-
-def _replace(table: Table, partition: str, row: str, values: Json, etag: str) -> str:
-    try:
-        return table.replace(partition, row, values, etag)
-    except Stale:
-        return _ours(table, partition, row, values)
-
-
-def _ours(table: Table, partition: str, row: str, values: Json) -> str:
-    """The ETag, if what stands there is what was to be written; else Stale.
-
-    The storage SDK repeats a call whose answer was lost, and then meets its own write.
-    """
-    found = table.get(partition, row)
-    if found is None or any(found[0].get(name) != value for name, value in values.items()):
-        raise Stale(f"{row} was written by somebody else")
-    return found[1]
+def project_key(name: str) -> str:
+    """Names that differ in case only are one project; characters that a table refuses in a key are escaped."""
+    return quote(name.casefold(), safe="").replace("%", "=")

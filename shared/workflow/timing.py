@@ -32,5 +32,3 @@ class Timing:
     poisoned: int = 5
     after_strike: timedelta = timedelta(seconds=30)
     """How long a workflow rests after a poisoned message."""
-    sweep: timedelta = timedelta(seconds=45)
-    """How long one sweep may take: it comes each minute."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.errors import Retryable
+from shared.storage.queues import put_back
 from shared.workflow.engine import Acceptance, Engine
 from shared.workflow.records import Head, Json, StepRow
 from shared.workflow.steps import Change, Kind
@@ -39,6 +41,29 @@ class Told:
             self.ends.append((head.id, head.generation, head.status.value))
 
 
+class Functions(Triggers):
+    """The functions with what `shared.messages` puts around them: what is Retryable sends the message again."""
+
+    def __init__(self, engine: Engine, harness: Harness, now: Callable[[], datetime]) -> None:
+        super().__init__(engine, harness.rejected, now)
+        self._queue = harness.queue
+
+    def go_on(self, body: bytes) -> None:
+        try:
+            super().go_on(body)
+        except Retryable as error:
+            put_back(self._queue, body, error)
+
+    def poisoned(self, body: bytes) -> None:
+        """What would be put back is lost here: the worst case, which the sweep has to find."""
+        with suppress(Retryable):
+            super().poisoned(body)
+
+    def sweep(self) -> None:
+        with suppress(Retryable):
+            super().sweep()
+
+
 class Harness(Host):
     """One deployment. `tap` wraps every call that the engine makes to storage and to the world."""
 
@@ -63,9 +88,9 @@ class Harness(Host):
         now: Callable[[], datetime] = lambda: self.clock() + offset  # noqa: E731
         return Engine(self.store, self.queue, self.told, self.kinds, now, self.timing)
 
-    def triggers(self, offset: timedelta = timedelta(0)) -> Triggers:
+    def triggers(self, offset: timedelta = timedelta(0)) -> Functions:
         """The functions of an instance."""
-        return Triggers(self.engine(offset), self.queue, self.rejected)
+        return Functions(self.engine(offset), self, lambda: self.clock() + offset)
 
     def request(self, id: str = "w1", project: str = "FIN", principal: str = "ana") -> Acceptance:
         """A request for the project's workspace."""

@@ -25,7 +25,7 @@ def test_a_workflow_goes_from_acceptance_to_failure_to_retry_to_success(account:
     store = Store(Tables(*(Table(account.tables, name) for name in names)), Container(account.blobs, unique))
     queue = Queue(account.queues, unique)
     engine = Engine(store, queue, h.told, h.kinds, h.clock)
-    triggers = Triggers(engine, queue, h.rejected)
+    triggers = Triggers(engine, h.rejected, h.clock)
     h.world.holder = None
 
     def deliver() -> None:
