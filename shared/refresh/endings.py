@@ -23,6 +23,7 @@ _MISSING = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 TO_TABLES = "The model lacks a partition that the rules name: whole tables are refreshed instead."
+NOT_BEGUN = "Cancelled before it began."
 FOUND = "Its answer was lost; it was found in the refresh history."
 NEVER_APPEARED = Failure(
     "neverAppeared",

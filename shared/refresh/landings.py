@@ -19,13 +19,18 @@ from datetime import datetime
 from itertools import islice
 
 from shared.refresh.records import Landing
-from shared.refresh.rows import landing_of, landing_values, text
 from shared.storage.batches import MOST_ROWS, BatchTable
+from shared.storage.records import record_of, sortable, values_of
 from shared.storage.tables import Stale
 
 PENDING, TOMBSTONE, COVERED = "p-", "t-", "c-"
 _AT_ONCE = MOST_ROWS - 1
 _ATTEMPTS = 5
+
+
+def due_for_cleaning(dataset_id: str, now: datetime) -> bool:
+    """Once an hour for each dataset, at a minute of its own."""
+    return hashlib.sha256(dataset_id.encode()).digest()[0] % 60 == now.minute
 
 
 def landing_key(url: str, etag: str) -> str:
@@ -42,8 +47,8 @@ class Landings:
     def add(self, dataset_id: str, landing: Landing) -> bool:
         """Keep it; False if it is known already (or if a call of this was repeated below us)."""
         rows = {
-            TOMBSTONE + landing.key: {"arrivedAt": text(landing.arrived_at)},
-            PENDING + landing.key: landing_values(landing),
+            TOMBSTONE + landing.key: {"arrivedAt": sortable(landing.arrived_at)},
+            PENDING + landing.key: values_of(landing),
         }
         try:
             self._table.together(dataset_id, rows)
@@ -53,7 +58,7 @@ class Landings:
 
     def pending(self, dataset_id: str) -> list[Landing]:
         """All that no refresh has covered."""
-        return [landing_of(entity) for entity, _ in self._rows(dataset_id, PENDING)]
+        return [record_of(Landing, entity) for entity, _ in self._rows(dataset_id, PENDING)]
 
     def any_pending(self, dataset_id: str) -> bool:
         """Whether there is one."""
@@ -73,9 +78,9 @@ class Landings:
                 return
         self._one_by_one(dataset_id, sorted(wanted), now)
 
-    def forget(self, dataset_id: str, before: datetime, most: int = 50) -> int:
+    def forget(self, dataset_id: str, before: datetime, most: int = 200) -> int:
         """Remove tombstones of what was covered before then, `most` hundreds at most; answers how many hundreds."""
-        old = self._table.partition(dataset_id, after=COVERED, below=COVERED + text(before), top=most)
+        old = self._table.partition(dataset_id, after=COVERED, below=COVERED + sortable(before), top=most)
         removed = 0
         for entity, _ in islice(old, most):
             keys = json.loads(entity["keys"])
@@ -107,7 +112,7 @@ class Landings:
                 self._covered_all(dataset_id, [key], now)
 
     def _cover_together(self, dataset_id: str, keys: list[str], now: datetime) -> None:
-        mark = {f"{COVERED}{text(now)}-{keys[0]}": {"keys": json.dumps(keys)}}
+        mark = {f"{COVERED}{sortable(now)}-{keys[0]}": {"keys": json.dumps(keys)}}
         self._table.together(dataset_id, mark, [PENDING + key for key in keys])
 
     def _pending_keys(self, dataset_id: str) -> list[str]:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from shared import telemetry
 from shared.errors import Rejected
 from shared.refresh import endings, runs
+from shared.refresh.context import Away, Context, Lost, postponed
 from shared.refresh.decision import Dismiss, Nothing, Start, WaitUntil, Watch, decide, with_run
 from shared.refresh.failures import failure_of_refusal
-from shared.refresh.launch import Launch
 from shared.refresh.pace import next_look
 from shared.refresh.records import DatasetHead, Ending, Landing, RunStatus
-from shared.refresh.tools import Away, Lost, Tools, postponed
+from shared.refresh.start import Starter
 from shared.refresh.verdicts import covered_by, durations, running_now
 from shared.refresh.watch import Watcher
 from shared.times import to_text
@@ -35,8 +35,8 @@ ROUNDS = 10
 class Look:
     """A look that somebody was called to. `head` is what stands in the table, as far as this look knows."""
 
-    def __init__(self, tools: Tools, head: DatasetHead) -> None:
-        self._tools = tools
+    def __init__(self, context: Context, head: DatasetHead) -> None:
+        self._context = context
         self.head = replace(head, strikes=0)  # if this look comes to its end
         self._stored = head
         self._policy: DatasetPolicy | None = None
@@ -53,26 +53,26 @@ class Look:
                 self._postpone(away.until)
 
     def _go(self) -> None:
-        self._policy = self._tools.policies(self.head.dataset_id)
-        self._tools.ensure_runs(self.head, self._policy)
+        self._policy = self._context.policies(self.head.dataset_id)
+        self._context.ensure_runs(self.head, self._policy)
         for _ in range(ROUNDS):
             if not self._round():
                 return
-        self._wait(self._tools.now(), "there is more to do")
+        self._wait(self._context.now(), "there is more to do")
 
     def _round(self) -> bool:
         """Decide once, and act on it; True if there may be more to do at once."""
         self._carry_out()
         pending = self._pending()
         self._take_in(pending)
-        decision = decide(self.head, pending, self._policy, self._tools.now())
+        decision = decide(self.head, pending, self._policy, self._context.now())
         match decision:
             case Nothing(why):
                 self._rest(why)
             case WaitUntil(at, why):
                 self._wait(at, why)
             case Dismiss(entry, reason):
-                self._end(endings.not_begun(entry, RunStatus.SKIPPED, self._tools.now(), reason), pauses=False)
+                self._end(endings.not_begun(entry, RunStatus.SKIPPED, self._context.now(), reason), pauses=False)
                 return True
             case Start():
                 return self._start(decision)
@@ -83,36 +83,36 @@ class Look:
     # ---- what the head says has ended
     def _carry_out(self) -> None:
         for ending in self.head.endings:
-            self._tools.carry_out(self.head.dataset_id, ending, self._policy)
+            self._context.carry_out(self.head.dataset_id, ending, self._policy)
         self.head = replace(self.head, endings=())  # written with whatever is written next
 
     def _end(self, ending: Ending, *, pauses: bool = True) -> None:
         """Write that it ended; what follows from that is carried out by the next round, or by the next look."""
-        now = self._tools.now()
+        now = self._context.now()
         if pauses:
-            head = endings.after(self.head, ending, self._policy, now, self._tools.timing)
+            head = endings.after(self.head, ending, self._policy, now, self._context.timing)
         else:
             waiting = self.head.without(ending.entry.run_id)
             head = replace(waiting, endings=(*waiting.endings, ending), due=now)
         self._write(head)
 
     def _write(self, head: DatasetHead) -> None:
-        self.head = self._stored = self._tools.write(head)
+        self.head = self._stored = self._context.write(head)
 
     # ---- landings and the runs that are to cover them
     def _pending(self) -> list[Landing]:
         """What waits to be covered; while a refresh is in flight only whether there is any that has no run yet."""
         if self.head.flight and self.head.joinable:
             return []
-        found = self._tools.store.landings.pending(self.head.dataset_id)
+        found = self._context.store.landings.pending(self.head.dataset_id)
         flight = self.head.flight
         return [each for each in found if each.arrived_at > flight.claimed_at] if flight else found
 
     def _take_in(self, pending: Sequence[Landing]) -> None:
         """A run for what has landed: in the head with whatever is written next, its document when that is written."""
         if pending and self._policy and self.head.joinable is None:
-            correlation_id = telemetry.correlation_id() or self._tools.new_id()
-            self.head = with_run(self.head, self._tools.now(), self._tools.new_id(), correlation_id)
+            correlation_id = telemetry.correlation_id() or self._context.new_id()
+            self.head = with_run(self.head, self._context.now(), self._context.new_id(), correlation_id)
 
     # ---- nothing to start or to watch
     def _rest(self, why: str) -> None:
@@ -121,36 +121,36 @@ class Look:
             self._tell("nothing", why=why)
             return
         self._write(replace(self.head, due=None))
-        self._tools.ensure_runs(self.head, self._policy)
+        self._context.ensure_runs(self.head, self._policy)
         pending = self._pending()
         self._take_in(pending)
-        again = decide(self.head, pending, self._policy, self._tools.now())
+        again = decide(self.head, pending, self._policy, self._context.now())
         if isinstance(again, Nothing):
             self._tell("nothing", why=why)
         else:
-            self._wait(self._tools.now(), "something landed meanwhile")
+            self._wait(self._context.now(), "something landed meanwhile")
 
     def _wait(self, at: datetime, why: str) -> None:
         """The next look comes then."""
-        self._write(self.head.calling(max(at, self._tools.now())))
-        self._tools.ensure_runs(self.head, self._policy)
+        self._write(self.head.calling(max(at, self._context.now())))
+        self._context.ensure_runs(self.head, self._policy)
         self._tell("waits", why=why, until=self.head.due)
-        self._tools.send(self.head)
+        self._context.send(self.head)
         self._explain()
 
     def _explain(self) -> None:
         """Tell the reader of a run why it waits for so long."""
         entry, until = self.head.joinable, self.head.rests_until
-        if entry and until and not self.head.flight and not entry.urgent and until > self._tools.now():
+        if entry and until and not self.head.flight and not entry.urgent and until > self._context.now():
             reason = f"The last refresh did not complete, so the next one is tried after {to_text(until)}."
-            self._tools.tell_run(entry.run_id, lambda each: runs.held_back(each, reason))
+            self._context.tell_run(entry.run_id, lambda each: runs.held_back(each, reason))
 
     def _postpone(self, until: datetime) -> None:
         try:
-            written = self._tools.write(postponed(self.head, until))
+            written = self._context.write(postponed(self.head, until))
         except Lost:
             return
-        self._tools.send(written)
+        self._context.send(written)
 
     # ---- starting and watching
     def _start(self, start: Start) -> bool:
@@ -159,26 +159,26 @@ class Look:
         if policy is None:
             return False
         try:
-            entries = self._tools.ask(lambda: self._tools.powerbi.history(policy.workspace_id, policy.dataset_id))
+            entries = self._context.ask(lambda: self._context.powerbi.history(policy.workspace_id, policy.dataset_id))
         except Rejected as error:
             failure = failure_of_refusal(error)
-            self._end(endings.not_begun(start.entry, RunStatus.FAILED, self._tools.now(), "", failure))
+            self._end(endings.not_begun(start.entry, RunStatus.FAILED, self._context.now(), "", failure))
             return True
-        now = self._tools.now()
+        now = self._context.now()
         covered = covered_by(entries, start.landings, policy.margin)
         if covered:
-            self._tools.store.landings.cover(self.head.dataset_id, covered, now)
+            self._context.store.landings.cover(self.head.dataset_id, covered, now)
             self._tell("covered by another", events=len(covered))
             return True
-        other = running_now(entries, now, self._tools.timing)
+        other = running_now(entries, now, self._context.timing)
         if other is not None:
             self._wait(now + self._pace(other, entries, now), "another refresh is in progress")
             return False
-        Launch(self._tools, policy, start, entries).go(self.head)
+        Starter(self._context, policy, start, entries).go(self.head)
         return False
 
     def _watch(self) -> bool:
-        watcher = Watcher(self._tools, self.head, self._policy)
+        watcher = Watcher(self._context, self.head, self._policy)
         seen = watcher.look()
         self.head = seen.head
         if isinstance(seen.then, Ending):
@@ -186,14 +186,14 @@ class Look:
             return True
         if seen.cancel:
             self.head = watcher.cancel(self.head.calling(seen.then))
-            self._tools.send(self.head)
+            self._context.send(self.head)
             return False
         self._wait(seen.then, seen.why)
         return False
 
     def _pace(self, other: RefreshEntry, entries: Sequence[RefreshEntry], now: datetime) -> timedelta:
         elapsed = now - other.start_time if other.start_time else timedelta(0)
-        return next_look(elapsed, durations(entries, other.refresh_type), self._tools.timing)
+        return next_look(elapsed, durations(entries, other.refresh_type), self._context.timing)
 
     def _tell(
         self,

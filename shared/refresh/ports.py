@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from shared.refresh.records import Change, Json, Run
@@ -14,13 +13,6 @@ if TYPE_CHECKING:
 
 Policies = Callable[[str], "DatasetPolicy | None"]
 """How the dataset of this id is refreshed, by the document in force; None if it is not named there."""
-
-
-class Looks(Protocol):
-    """The queue `refresh-looks`: `{"datasetId": …, "number": …}`."""
-
-    def send(self, message: Mapping[str, object], delay: timedelta) -> None:
-        """Visible after `delay`. Raises Retryable where it can't be sent."""
 
 
 class Refresher(Protocol):

@@ -73,6 +73,11 @@ def held_back(run: Run, reason: str) -> Run:
     return replace(run, status=RunStatus.WAITING, reason=reason)
 
 
+def asked_to_cancel(run: Run) -> Run:
+    """Somebody wants it to end."""
+    return run if run.final else replace(run, cancel_requested=True)
+
+
 def ended(run: Run, ending: Ending) -> Run:
     """An attempt ended, or the run without one. What ended once stays as it is."""
     attempt = _find(run, ending.claim) if ending.claim else None

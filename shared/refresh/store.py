@@ -1,7 +1,7 @@
 """Where refreshes are kept: tables `datasets` (heads), `landings` and `runs`, and the container `runs`.
 
 Heads lie in sixteen partitions, by their id's hash: no partition is hot, and the sweep reads all of them. Partition of
-`runs`: the run's id; and, for lists, `list` and `list-{dataset id}`, whose row keys sort the newest first.
+`runs`: the run's id; and the lists.
 """
 
 from __future__ import annotations
@@ -9,33 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
-from itertools import islice
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shared.refresh.landings import Landings
 from shared.refresh.records import DatasetHead, Json, Run
-from shared.refresh.rows import head_of, head_values, run_of, run_values
 from shared.storage.batches import BatchTable
+from shared.storage.lists import NewestFirst
+from shared.storage.records import Records
 from shared.storage.tables import Stale, Table
+
+if TYPE_CHECKING:
+    from shared.storage.blobs import Container
 
 __all__ = ["RefreshStore", "RefreshTables", "Stale"]
 
 RUN = "run"
-LIST = "list"
 _SHARDS = "0123456789abcdef"
-_FAR_FUTURE = 10**14  # milliseconds; later than any run
-
-
-class Blobs(Protocol):
-    """The container `runs`."""
-
-    def put(self, name: str, content: bytes) -> None:
-        """Write, over what is there."""
-
-    def get(self, name: str) -> bytes | None:
-        """Read; None if it is not there."""
 
 
 @dataclass(frozen=True)
@@ -50,35 +40,26 @@ class RefreshTables:
 class RefreshStore:
     """Reads and writes records. A conditional write that lost raises Stale; storage away raises a Retryable."""
 
-    def __init__(self, tables: RefreshTables, blobs: Blobs) -> None:
-        self._datasets = tables.datasets
-        self._runs = tables.runs
+    def __init__(self, tables: RefreshTables, blobs: Container) -> None:
+        self._heads = Records(tables.datasets, DatasetHead)
+        self._runs = Records(tables.runs, Run)
+        self._lists = NewestFirst(tables.runs)
         self._blobs = blobs
         self.landings = Landings(tables.landings)
 
     # ---- heads
     def head(self, dataset_id: str) -> DatasetHead | None:
         """The head as it is now."""
-        found = self._datasets.get(_shard(dataset_id), dataset_id)
-        return head_of(*found) if found else None
+        return self._heads.get(_shard(dataset_id), dataset_id)
 
     def put_head(self, head: DatasetHead) -> DatasetHead:
         """Write it if nobody wrote since it was read, or if it is new and nobody made it."""
-        shard, values = _shard(head.dataset_id), head_values(head)
-        try:
-            if head.etag:
-                etag = self._datasets.replace(shard, head.dataset_id, values, head.etag)
-            else:
-                etag = self._datasets.insert(shard, head.dataset_id, values)
-        except Stale:
-            etag = _ours(self._datasets, shard, head.dataset_id, values)
-        return replace(head, etag=etag)
+        return self._heads.put(_shard(head.dataset_id), head.dataset_id, head)
 
     def heads(self, start: int = 0) -> Iterator[DatasetHead]:
         """All heads; `start` says with which of the partitions to begin."""
         for shard in (_SHARDS[(start + at) % len(_SHARDS)] for at in range(len(_SHARDS))):
-            for entity, etag in self._datasets.partition(f"heads-{shard}"):
-                yield head_of(entity, etag)
+            yield from self._heads.partition(f"heads-{shard}")
 
     # ---- what a refresh is to cover, and how it was asked for
     def put_keys(self, run_id: str, claim: str, keys: Iterable[str]) -> None:
@@ -102,52 +83,24 @@ class RefreshStore:
     # ---- runs
     def run(self, run_id: str) -> Run | None:
         """The run as it is now."""
-        found = self._runs.get(run_id, RUN)
-        return run_of(*found) if found else None
+        return self._runs.get(run_id, RUN)
 
     def add_run(self, run: Run) -> Run:
         """Keep a new run and list it; the one that is there, if it was kept before."""
-        newest_first = _FAR_FUTURE - int(run.queued_at.timestamp() * 1000)
-        row = f"{newest_first:015}-{run.id}"
-        for partition in (LIST, f"{LIST}-{run.dataset_id}"):
-            self._runs.replace(partition, row, {"run": run.id})
+        self._lists.add(run.id, run.queued_at, run.dataset_id)
         try:
-            return replace(run, etag=self._runs.insert(run.id, RUN, run_values(run)))
+            return self._runs.put(run.id, RUN, run)
         except Stale:
             return self.run(run.id) or run
 
     def put_run(self, run: Run) -> Run:
         """Write it if nobody wrote since it was read."""
-        values = run_values(run)
-        try:
-            etag = self._runs.replace(run.id, RUN, values, run.etag)
-        except Stale:
-            etag = _ours(self._runs, run.id, RUN, values)
-        return replace(run, etag=etag)
+        return self._runs.put(run.id, RUN, run)
 
     def listed(self, dataset_id: str = "", after: str = "", top: int = 50) -> list[tuple[str, str]]:
         """Up to `top` runs, the newest first: their place in the list, to go on after, and their id."""
-        partition = f"{LIST}-{dataset_id}" if dataset_id else LIST
-        rows = self._runs.partition(partition, after=after, top=top)
-        return [(entity["RowKey"], entity["run"]) for entity, _ in islice(rows, top)]
-
-
-def due_for_cleaning(dataset_id: str, now: datetime) -> bool:
-    """Once a day for each dataset, at a minute of its own."""
-    minute = int.from_bytes(hashlib.sha256(dataset_id.encode()).digest()[:4], "big") % (24 * 60)
-    return minute == now.hour * 60 + now.minute
+        return self._lists.page(dataset_id, after, top)
 
 
 def _shard(dataset_id: str) -> str:
     return f"heads-{hashlib.sha256(dataset_id.encode()).hexdigest()[0]}"
-
-
-def _ours(table: Table, partition: str, row: str, values: dict[str, Any]) -> str:
-    """The ETag, if what stands there is what was to be written; else Stale.
-
-    The storage SDK repeats a call whose answer was lost, and then meets its own write.
-    """
-    found = table.get(partition, row)
-    if found is None or any(found[0].get(name) != value for name, value in values.items()):
-        raise Stale(f"{row} was written by somebody else")
-    return found[1]

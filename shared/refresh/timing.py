@@ -45,8 +45,6 @@ class Timing:
     after_strike: timedelta = timedelta(minutes=1)
     """How long a dataset rests after its look was given up; doubled each time, up to:"""
     longest_strike: timedelta = timedelta(hours=1)
-    sweep: timedelta = timedelta(seconds=45)
-    """How long one sweep may take: it comes each minute."""
     writes: int = 10
     """How often a write that somebody else forestalled is tried anew."""
 

@@ -4,19 +4,20 @@ message again, so that an outage never counts as a failed delivery.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shared import telemetry
 from shared.errors import Fault, Misconfigured, Retryable
 from shared.refresh.documents import NAME, RefreshDocument
 from shared.refresh.events import Landed, read
 from shared.refresh.rules import Match, matches
-from shared.storage.queues import decode
-from shared.times import Now, to_text
+from shared.storage.rejected import NOT_OURS, Rejected, own_message
+from shared.times import Now
+
+if TYPE_CHECKING:
+    from shared.storage.blobs import Container
 
 LANDED, LOOKS = "data-landed", "refresh-looks"
 GIVEN_UP = "It failed again and again by a fault of this app. When that is mended, put it on the queue again."
@@ -34,22 +35,15 @@ class Engine(Protocol):
     def sweep(self) -> int: ...
 
 
-class Blobs(Protocol):
-    """The container `rejected`."""
-
-    def put(self, name: str, content: bytes) -> None: ...
-
-
 class RefreshTriggers:
     """The functions of the queues `data-landed`, `refresh-looks` and their poison queues, and of the sweep's timer."""
 
     def __init__(
-        self, engine: Engine, document: Callable[[], RefreshDocument | None], rejected: Blobs, now: Now
+        self, engine: Engine, document: Callable[[], RefreshDocument | None], rejected: Container, now: Now
     ) -> None:
         self._engine = engine
         self._document = document
-        self._rejected = rejected
-        self._now = now
+        self._rejected = Rejected(rejected, now)
 
     def land(self, body: bytes) -> None:
         """One message of Event Grid's: what landed is recorded for the datasets that it concerns; what can never be
@@ -61,7 +55,7 @@ class RefreshTriggers:
             line["matches"] = sum(self._land(landed) for landed in found.landed)
             if found.faults:
                 line["outcome"] = "rejected"
-                self._reject(LANDED, body, found.faults)
+                self._reject(body, found.faults)
 
     def landed_poisoned(self, body: bytes) -> None:
         """A message that the host gave up: tried once more, for a file may hang on it, else kept and told.
@@ -77,24 +71,20 @@ class RefreshTriggers:
 
     def look(self, body: bytes) -> None:
         """Look at one dataset."""
-        message = _look(body)
-        if message is None:
-            self._reject(LOOKS, body, [Fault("", "Not a message of this app.")])
-            return
-        with telemetry.timed(LOOKS, target=message[0]):
-            self._engine.look(*message)
+        message = self._read(body)
+        if message is not None:
+            with telemetry.timed(LOOKS, target=message[0]):
+                self._engine.look(*message)
 
     def look_poisoned(self, body: bytes) -> None:
         """A look that the host gave up: the dataset is looked at all the same. Raises nothing but Retryable; whatever
         is missed here the sweep finds.
         """
         try:
-            message = _look(body)
-            if message is None:
-                self._reject(LOOKS, body, [Fault("", "Not a message of this app.")])
-                return
-            with telemetry.timed(f"{LOOKS}-poison", target=message[0]):
-                self._engine.poisoned(message[0])
+            message = self._read(body)
+            if message is not None:
+                with telemetry.timed(f"{LOOKS}-poison", target=message[0]):
+                    self._engine.poisoned(message[0])
         except Retryable:
             raise
         except Exception:  # noqa: BLE001 - as above
@@ -121,29 +111,19 @@ class RefreshTriggers:
     def _give_up(self, queue: str, body: bytes) -> None:
         logging.getLogger(telemetry.LOGGER).exception("A message of %s could not be handled.", queue)
         try:
-            self._reject(queue, body, [Fault("", GIVEN_UP)])
+            self._rejected.keep(queue, body, GIVEN_UP)
         except Retryable:
             raise
         except Exception:
             logging.getLogger(telemetry.LOGGER).exception("A message of %s could not be kept.", queue)
 
-    def _reject(self, queue: str, body: bytes, faults: Sequence[Fault]) -> None:
-        name = f"{queue}/{hashlib.sha256(body).hexdigest()}"
-        reason = " ".join(f"{fault.path} {fault.message}".strip() for fault in faults)
-        telemetry.event(queue, "rejected", target=name, level=logging.ERROR, message=reason)
-        copy = {
-            "reason": reason,
-            "rejectedAt": to_text(self._now()),
-            "message": decode(body).decode("utf-8", "replace"),
-        }
-        self._rejected.put(name, json.dumps(copy, indent=1).encode())
+    def _reject(self, body: bytes, faults: Sequence[Fault]) -> None:
+        self._rejected.keep(LANDED, body, " ".join(f"{fault.path} {fault.message}".strip() for fault in faults))
 
-
-def _look(body: bytes) -> tuple[str, int] | None:
-    """Dataset id and number; None for what is no message of this app."""
-    try:
-        message = json.loads(decode(body))
-        dataset_id, number = message["datasetId"], message["number"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return (dataset_id, number) if isinstance(dataset_id, str) and type(number) is int else None
+    def _read(self, body: bytes) -> tuple[str, int] | None:
+        """Dataset id and number; a message that is none of ours is kept in the container `rejected`."""
+        message = own_message(body, datasetId=str, number=int)
+        if message is None:
+            self._rejected.keep(LOOKS, body, NOT_OURS)
+            return None
+        return message[0], message[1]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from shared import telemetry
 from shared.errors import Rejected, Retryable
 from shared.refresh import endings, runs
+from shared.refresh.context import CANCEL, START, Context
 from shared.refresh.documents import MARGIN
 from shared.refresh.failures import Failure, failure_of, failure_of_refusal
 from shared.refresh.pace import next_look
 from shared.refresh.records import ENHANCED, STANDARD, Change, DatasetHead, Ending, Flight, Landing
-from shared.refresh.tools import CANCEL, START, Tools
 from shared.refresh.verdicts import (
     Adopt,
     GiveUp,
@@ -54,10 +54,10 @@ class Seen:
 class Watcher:
     """The refresh in flight of one dataset, at one moment."""
 
-    def __init__(self, tools: Tools, head: DatasetHead, policy: DatasetPolicy | None) -> None:
+    def __init__(self, context: Context, head: DatasetHead, policy: DatasetPolicy | None) -> None:
         if head.flight is None:
             raise ValueError("there is nothing to watch")
-        self._tools = tools
+        self._context = context
         self._head = head
         self._flight: Flight = head.flight
         self._policy = policy
@@ -66,14 +66,14 @@ class Watcher:
 
     def look(self) -> Seen:
         """Read the history and judge. Raises Away, or Retryable where storage is away."""
-        powerbi, flight = self._tools.powerbi, self._flight
+        powerbi, flight = self._context.powerbi, self._flight
         try:
-            self._entries = self._tools.ask(lambda: powerbi.history(flight.workspace_id, self._head.dataset_id))
+            self._entries = self._context.ask(lambda: powerbi.history(flight.workspace_id, self._head.dataset_id))
         except Rejected as error:
             return self._refused(error)
         self._flight = replace(flight, refused_at=None)
-        now = self._tools.now()
-        verdict = judge(flight, self._entries, now, self._margin, self._tools.timing)
+        now = self._context.now()
+        verdict = judge(flight, self._entries, now, self._margin, self._context.timing)
         return self._seen(verdict, now)
 
     def _seen(self, verdict: Verdict, now: datetime) -> Seen:
@@ -94,9 +94,9 @@ class Watcher:
 
     def _refused(self, error: Rejected) -> Seen:
         """The dataset is gone, or our access: given up when that has lasted for long enough not to be a hiccup."""
-        now = self._tools.now()
+        now = self._context.now()
         since = self._flight.refused_at or now
-        if now - since >= self._tools.timing.appears:
+        if now - since >= self._context.timing.appears:
             failure = failure_of_refusal(error)
             return Seen(self._head, replace(self._failed(failure, now), request_id=self._flight.request_id))
         self._flight = replace(self._flight, refused_at=since)
@@ -110,25 +110,25 @@ class Watcher:
         self._flight = replace(self._flight, since=since)
         if other is not None:
             elapsed = now - other.start_time if other.start_time else timedelta(0)
-            step = next_look(elapsed, durations(self._entries, other.refresh_type), self._tools.timing)
+            step = next_look(elapsed, durations(self._entries, other.refresh_type), self._context.timing)
             return self._again(now + step, "another refresh is in progress; ours has not appeared")
-        step = min(max((now - self._flight.claimed_at) / 2, self._tools.timing.first_look), APPEARS_STEP)
-        given_up = max(since + self._tools.timing.appears, now + self._tools.timing.shortest_step)
+        step = min(max((now - self._flight.claimed_at) / 2, self._context.timing.first_look), APPEARS_STEP)
+        given_up = max(since + self._context.timing.appears, now + self._context.timing.shortest_step)
         return self._again(min(now + step, given_up), "it has not appeared in the history")
 
     def _adopted(self, entry: RefreshEntry, now: datetime) -> Seen:
         """Found: ours, or somebody else's that serves as well. Known from now on."""
         flight = self._flight = replace(self._flight, request_id=entry.request_id, adopted=True)
-        run = self._tools.store.run(flight.entry.run_id)
+        run = self._context.store.run(flight.entry.run_id)
         if run is not None:
-            run = self._tools.change_run(run, lambda each: runs.known(each, flight.claim, entry.request_id))
-            self._tools.outside.changed(run, Change(START, flight.claim, "done", entry.request_id, endings.FOUND))
+            run = self._context.change_run(run, lambda each: runs.known(each, flight.claim, entry.request_id))
+            self._context.outside.changed(run, Change(START, flight.claim, "done", entry.request_id, endings.FOUND))
         step = self._pace(entry, now) if state_of(entry) is State.RUNNING else timedelta(0)
         return self._again(now + step, endings.FOUND)
 
     # ---- it is going on
     def _going(self, entry: RefreshEntry, now: datetime) -> Seen:
-        flight, timing = self._flight, self._tools.timing
+        flight, timing = self._flight, self._context.timing
         begun = entry.start_time or flight.claimed_at
         overrun = now - begun >= flight.timeout
         if not (overrun or flight.cancel_requested):
@@ -149,27 +149,27 @@ class Watcher:
         late = "It takes longer than its timeout." if overrun else ""
         told = " ".join(each for each in (late, stays) if each)
         if told:
-            self._tools.tell_run(self._flight.entry.run_id, lambda each: runs.said(each, told))
+            self._context.tell_run(self._flight.entry.run_id, lambda each: runs.said(each, told))
 
     def cancel(self, head: DatasetHead) -> DatasetHead:
         """Write that it is cancelled, then cancel it: a crash in between leaves a refresh that is cancelled again.
 
         Raises Lost. What Power BI answers changes nothing: only the history says whether it was cancelled.
         """
-        written, flight = self._tools.write(head), self._flight
-        run = self._tools.store.run(flight.entry.run_id)
+        written, flight = self._context.write(head), self._flight
+        run = self._context.store.run(flight.entry.run_id)
         if run is None:
             return written
         change = Change(CANCEL, flight.claim, "unknown", flight.request_id)
-        self._tools.outside.changed(run, change)
+        self._context.outside.changed(run, change)
         try:
-            self._tools.powerbi.cancel(flight.workspace_id, head.dataset_id, flight.request_id)
+            self._context.powerbi.cancel(flight.workspace_id, head.dataset_id, flight.request_id)
         except (Rejected, Retryable) as error:
             known = isinstance(error, Rejected) or not getattr(error, "effect_unknown", False)
             change = replace(change, outcome="refused" if known else "unknown", detail=error.detail)
         else:
             change = replace(change, outcome="done")
-        self._tools.outside.changed(run, change)
+        self._context.outside.changed(run, change)
         telemetry.event("refresh-look", f"cancel {change.outcome}", target=head.dataset_id, runId=run.id)
         return written
 
@@ -187,9 +187,9 @@ class Watcher:
         flight = self._flight
         if not flight.enhanced or over.state is not State.FAILED:
             return over.entry
-        powerbi, dataset_id = self._tools.powerbi, self._head.dataset_id
+        powerbi, dataset_id = self._context.powerbi, self._head.dataset_id
         try:
-            found = self._tools.ask(lambda: powerbi.details(flight.workspace_id, dataset_id, flight.request_id))
+            found = self._context.ask(lambda: powerbi.details(flight.workspace_id, dataset_id, flight.request_id))
         except Rejected:
             return over.entry
         known = over.entry
@@ -201,12 +201,12 @@ class Watcher:
 
     def _cover(self, entry: RefreshEntry, now: datetime) -> None:
         """What it covers: what was read before its POST, or landed surely before it, or any other, began."""
-        flight, landings = self._flight, self._tools.store.landings
+        flight, landings = self._flight, self._context.store.landings
         dataset_id = self._head.dataset_id
         pending = landings.pending(dataset_id)
         covered = set(covered_by(self._entries, pending, self._margin))
         if flight.entry.joinable:
-            keys = self._tools.store.keys(flight.entry.run_id, flight.claim)
+            keys = self._context.store.keys(flight.entry.run_id, flight.claim)
             covered |= self._surely(entry, [each for each in pending if each.key in keys])
         landings.cover(dataset_id, covered, now)
 
@@ -225,9 +225,9 @@ class Watcher:
         wanted = {(each.table.casefold(), each.partition.casefold()) for each in self._flight.objects}
         if not wanted:
             return False
-        powerbi, flight = self._tools.powerbi, self._flight
+        powerbi, flight = self._context.powerbi, self._flight
         try:
-            details = self._tools.ask(
+            details = self._context.ask(
                 lambda: powerbi.details(flight.workspace_id, self._head.dataset_id, entry.request_id)
             )
         except Rejected:
@@ -239,7 +239,7 @@ class Watcher:
     def _pace(self, entry: RefreshEntry, now: datetime) -> timedelta:
         elapsed = now - (entry.start_time or self._flight.claimed_at)
         kind = ENHANCED if self._flight.enhanced else STANDARD
-        return next_look(elapsed, durations(self._entries, kind), self._tools.timing)
+        return next_look(elapsed, durations(self._entries, kind), self._context.timing)
 
     def _again(self, at: datetime, why: str) -> Seen:
         return Seen(self._with(self._flight), at, why)

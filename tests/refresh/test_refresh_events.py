@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from shared.refresh.documents import DatasetPolicy
 from shared.refresh.landings import Landings
 from shared.refresh.records import RunStatus
 from shared.refresh.rules import RefreshObject
@@ -237,15 +238,15 @@ def test_a_row_that_cannot_be_handled_stands_in_nobodys_way() -> None:
     h.queue.sent.clear()
     h.clock.advance(5 * MINUTE)
     broken = "d0000000-0000-0000-0000-00000000000f"
-    h.policies = {broken: h.policy, **h.policies}
-    failing = h.engine()._policies
 
-    def policies(id: str) -> object:
-        if id == broken:
-            raise ValueError("broken")
-        return failing(id)
+    class Broken(dict[str, DatasetPolicy]):
+        def get(self, id: str, default: object = None) -> DatasetPolicy | None:  # type: ignore[override]
+            if id == broken:
+                raise ValueError("broken")
+            return super().get(id)
 
-    h.engine()._policies = policies  # type: ignore[assignment]
+    h.policies = Broken({broken: h.policy, **h.policies})
+    h.engines.clear()
     h.sweep()
     assert len(h.queue.sent) == 1
 

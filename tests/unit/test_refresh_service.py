@@ -27,7 +27,7 @@ from shared.refresh.triggers import RefreshTriggers
 from shared.storage.audit import Audit
 from shared.storage.events import Events
 from shared.validation import check
-from tests.doubles.storage import MemoryTable
+from tests.doubles.storage import MemoryContainer, MemoryTable
 
 Json = dict[str, Any]
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -88,23 +88,21 @@ class Engine:
         return 0
 
 
-class Rejected(dict[str, Json]):
-    """The container `rejected`."""
-
-    def put(self, name: str, content: bytes) -> None:
-        self[name] = json.loads(content)
-
-
 class World:
     """The service and the triggers over that engine."""
 
     def __init__(self) -> None:
         self.engine = Engine()
         self.document: RefreshDocument | None = DOCUMENT
-        self.rejected = Rejected()
+        self.container = MemoryContainer("rejected")
         keys = Keys(MemoryTable("idempotency"), lambda: NOW)
         self.runs = RefreshRuns(self.engine, lambda: self.document, keys)
-        self.triggers = RefreshTriggers(self.engine, lambda: self.document, self.rejected, lambda: NOW)
+        self.triggers = RefreshTriggers(self.engine, lambda: self.document, self.container, lambda: NOW)
+
+    @property
+    def rejected(self) -> dict[str, Json]:
+        """Copies in the container `rejected`, by their names."""
+        return {name: json.loads(blob) for name, blob in self.container.blobs.items()}
 
     def start(self, key: str | None = None, **body: Any) -> Json:
         return self.runs.start(CALLER, check(RefreshRunRequest, body), key)

@@ -15,27 +15,27 @@ from shared import telemetry
 from shared.errors import AppError, Conflict, Rejected, Retryable
 from shared.powerbi.guardrails import Observed
 from shared.refresh import endings, runs
+from shared.refresh.context import START, Context
 from shared.refresh.decision import Extent, Start, extent
 from shared.refresh.failures import Failure, failure_of_refusal, is_already_executing
 from shared.refresh.pace import next_look
 from shared.refresh.records import ENHANCED, STANDARD, Change, DatasetHead, Ending, Flight, Json, Run, RunStatus
-from shared.refresh.tools import START, Tools
 from shared.refresh.verdicts import durations
 
 if TYPE_CHECKING:
     from shared.powerbi.refreshes import RefreshEntry
     from shared.refresh.documents import DatasetPolicy
 
-Change_ = Callable[[DatasetHead, Flight], DatasetHead]
+HeadChange = Callable[[DatasetHead, Flight], DatasetHead]
 EXECUTING = "Another refresh of this dataset is executing; this one comes after it."
 LATER = "Power BI, or what is needed to call it, is not available; this goes on when it is."
 
 
-class Launch:
+class Starter:
     """One start of one run."""
 
-    def __init__(self, tools: Tools, policy: DatasetPolicy, start: Start, entries: Sequence[RefreshEntry]) -> None:
-        self._tools = tools
+    def __init__(self, context: Context, policy: DatasetPolicy, start: Start, entries: Sequence[RefreshEntry]) -> None:
+        self._context = context
         self._policy = policy
         self._start = start
         self._entries = entries
@@ -47,33 +47,40 @@ class Launch:
         if wanted is None:
             self._never(head)
             return
-        claim = self._tools.new_id()
+        claim = self._context.new_id()
         if entry.joinable:
-            self._tools.store.put_keys(entry.run_id, claim, (each.key for each in landings))
+            self._context.store.put_keys(entry.run_id, claim, (each.key for each in landings))
         flight = self._flight(claim, wanted)
         claimed = replace(head.without(entry.run_id), flight=flight).calling(flight.claimed_until)
-        claimed = self._tools.write(claimed)
-        run = self._tools.ensure_run(entry, head.dataset_id, self._policy)
-        run = self._tools.change_run(run, lambda each: runs.begun(each, flight, len(landings)))
-        telemetry.event("refresh-look", "starts", target=head.dataset_id, runId=run.id, events=len(landings))
+        claimed = self._context.write(claimed)
+        run = self._context.ensure_run(entry, head.dataset_id, self._policy)
+        run = self._context.change_run(run, lambda each: runs.begun(each, flight, len(landings)))
+        telemetry.event(
+            "refresh-look",
+            "starts",
+            target=head.dataset_id,
+            runId=run.id,
+            events=len(landings),
+            landedAt=min((each.event_time for each in landings), default=None),
+        )
         self._post(claimed, flight, run, wanted.body)
 
     def _extent(self) -> Extent | None:
         """What to refresh; None if a caller's own body is lost."""
         entry = self._start.entry
         if not entry.body:
-            return extent(entry, self._start.landings, self._policy, self._tools.timing)
-        body = self._tools.store.body(entry.run_id)
+            return extent(entry, self._start.landings, self._policy, self._context.timing)
+        body = self._context.store.body(entry.run_id)
         return None if body is None else Extent(body, whole=False)
 
     def _never(self, head: DatasetHead) -> None:
-        now = self._tools.now()
+        now = self._context.now()
         ending = endings.not_begun(self._start.entry, RunStatus.FAILED, now, "", endings.BODY_LOST)
-        after = endings.after(head, ending, self._policy, now, self._tools.timing)
-        self._tools.send(self._tools.write(after.calling(now)))
+        after = endings.after(head, ending, self._policy, now, self._context.timing)
+        self._context.send(self._context.write(after.calling(now)))
 
     def _flight(self, claim: str, wanted: Extent) -> Flight:
-        now, timing = self._tools.now(), self._tools.timing
+        now, timing = self._context.now(), self._context.timing
         post_by = now + timing.post_within
         return Flight(
             entry=self._start.entry,
@@ -96,14 +103,14 @@ class Launch:
         if run.cancel_requested:
             self._settle(head, flight, self._cancelled)
             return
-        self._tools.outside.changed(run, Change(START, flight.claim, "unknown"))
-        if self._tools.now() > flight.post_by:
+        self._context.outside.changed(run, Change(START, flight.claim, "unknown"))
+        if self._context.now() > flight.post_by:
             telemetry.event("refresh-look", "too late to start", target=head.dataset_id, runId=run.id)
-            self._tools.send(head)
+            self._context.send(head)
             return
-        deadline = self._tools.timing.call.total_seconds()
+        deadline = self._context.timing.call.total_seconds()
         try:
-            id = self._tools.powerbi.start(flight.workspace_id, head.dataset_id, body, deadline=deadline)
+            id = self._context.powerbi.start(flight.workspace_id, head.dataset_id, body, deadline=deadline)
         except Retryable as error:
             if getattr(error, "effect_unknown", False):
                 self._unanswered(head, run)
@@ -118,31 +125,31 @@ class Launch:
                 self._unanswered(head, run)
 
     def _taken(self, head: DatasetHead, flight: Flight, run: Run, id: str) -> None:
-        first = next_look(timedelta(0), self._durations(flight), self._tools.timing)
-        due = self._tools.now() + first
+        first = next_look(timedelta(0), self._durations(flight), self._context.timing)
+        due = self._context.now() + first
 
         def take(head: DatasetHead, flight: Flight) -> DatasetHead:
             taken = replace(flight, request_id=id)
             return replace(head, flight=taken, refusals=0, no_call_before=None).calling(due)
 
         if self._settle(head, flight, take):
-            self._tools.change_run(run, lambda each: runs.known(each, flight.claim, id))
-        self._tools.outside.changed(run, Change(START, flight.claim, "done", id))
+            self._context.change_run(run, lambda each: runs.known(each, flight.claim, id))
+        self._context.outside.changed(run, Change(START, flight.claim, "done", id))
         telemetry.event("refresh-look", "started", target=head.dataset_id, runId=run.id, requestId=id)
 
     def _unanswered(self, head: DatasetHead, run: Run) -> None:
         """It may have begun: the history will tell, when the claim is over."""
         telemetry.event("refresh-look", "start unanswered", target=head.dataset_id, runId=run.id)
-        self._tools.send(head)
+        self._context.send(head)
 
     def _later(self, head: DatasetHead, flight: Flight, run: Run, error: Retryable) -> None:
-        until = self._tools.now() + timedelta(seconds=max(1.0, error.retry_after))
+        until = self._context.now() + timedelta(seconds=max(1.0, error.retry_after))
         self._withdraw(head, flight, run, error, lambda head, flight: endings.away(head, flight, until), LATER)
 
     def _refused(self, head: DatasetHead, flight: Flight, run: Run, error: Rejected) -> None:
         if is_already_executing(error) or isinstance(error, Conflict):
-            now, timing = self._tools.now(), self._tools.timing
-            back: Change_ = lambda head, flight: endings.executing(head, flight, now, timing)  # noqa: E731
+            now, timing = self._context.now(), self._context.timing
+            back: HeadChange = lambda head, flight: endings.executing(head, flight, now, timing)  # noqa: E731
             self._withdraw(head, flight, run, error, back, EXECUTING)
             return
         self._note(run, flight, error)
@@ -152,34 +159,34 @@ class Launch:
         )
 
     def _withdraw(  # noqa: PLR0917 - what was announced, and what comes instead
-        self, head: DatasetHead, flight: Flight, run: Run, error: AppError, back: Change_, reason: str
+        self, head: DatasetHead, flight: Flight, run: Run, error: AppError, back: HeadChange, reason: str
     ) -> None:
         """The run goes back to where it waited, unless it was cancelled meanwhile."""
-        change: Change_ = lambda head, flight: (self._cancelled if flight.cancel_requested else back)(head, flight)  # noqa: E731
+        change: HeadChange = lambda head, flight: (self._cancelled if flight.cancel_requested else back)(head, flight)  # noqa: E731
         if self._settle(head, flight, change):
-            self._tools.change_run(run, lambda each: runs.withdrawn(each, flight.claim, reason))
+            self._context.change_run(run, lambda each: runs.withdrawn(each, flight.claim, reason))
         self._note(run, flight, error)
 
     def _note(self, run: Run, flight: Flight, error: AppError) -> None:
         change = Change(START, flight.claim, "refused", error.request_id, error.detail)
-        self._tools.outside.changed(run, change)
+        self._context.outside.changed(run, change)
         outcome = telemetry.words(error)
         telemetry.event("refresh-look", outcome, target=run.dataset_id, runId=run.id, why=error.detail)
 
     # ---- the head after the answer
     def _failed(self, head: DatasetHead, flight: Flight, failure: Failure, skip: bool) -> DatasetHead:
-        now = self._tools.now()
+        now = self._context.now()
         return self._after(head, endings.refused(flight, failure, self._policy, now, skip=skip), now)
 
     def _cancelled(self, head: DatasetHead, flight: Flight) -> DatasetHead:
-        now = self._tools.now()
-        ending = endings.not_begun(flight.entry, RunStatus.CANCELLED, now, "Cancelled before it began.")
+        now = self._context.now()
+        ending = endings.not_begun(flight.entry, RunStatus.CANCELLED, now, endings.NOT_BEGUN)
         return self._after(head, replace(ending, claim=flight.claim), now)
 
     def _after(self, head: DatasetHead, ending: Ending, now: datetime) -> DatasetHead:
-        return endings.after(head, ending, self._policy, now, self._tools.timing).calling(now)
+        return endings.after(head, ending, self._policy, now, self._context.timing).calling(now)
 
-    def _settle(self, claimed: DatasetHead, flight: Flight, change: Change_) -> bool:
+    def _settle(self, claimed: DatasetHead, flight: Flight, change: HeadChange) -> bool:
         """Write what came of it as long as the claim is still ours, whoever else writes the head; then the look."""
 
         def settle(head: DatasetHead) -> DatasetHead | None:
@@ -187,7 +194,7 @@ class Launch:
             ours = held is not None and held.claim == flight.claim and not held.request_id
             return change(head, held) if ours and held else None
 
-        return self._tools.change_head(claimed.dataset_id, settle, known=claimed) is not None
+        return self._context.change_head(claimed.dataset_id, settle, known=claimed) is not None
 
     def _durations(self, flight: Flight) -> list[timedelta]:
         return durations(self._entries, ENHANCED if flight.enhanced else STANDARD)

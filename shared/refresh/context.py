@@ -1,4 +1,4 @@
-"""What looks, starts and the engine work with: storage, the queue of looks, Power BI, the clock."""
+"""What all parts of the engine work with (storage, looks, Power BI, the clock), and the moves that all of them make."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from shared import telemetry
 from shared.errors import Retryable, Unavailable
 from shared.refresh import runs
-from shared.refresh.ports import Looks, Outside, Policies, Refresher
+from shared.refresh.ports import Outside, Policies, Refresher
 from shared.refresh.records import Change, DatasetHead, Ending, Queued, Run
 from shared.refresh.store import RefreshStore, Stale
 from shared.refresh.timing import Timing
@@ -19,6 +19,7 @@ from shared.times import Now
 
 if TYPE_CHECKING:
     from shared.refresh.documents import DatasetPolicy
+    from shared.storage.queues import Queue
 
 T = TypeVar("T")
 NONE = timedelta(0)
@@ -39,11 +40,11 @@ class Away(Exception):
 
 
 @dataclass(frozen=True)
-class Tools:
-    """One instance's means; shared by all threads."""
+class Context:
+    """Of one instance of the app; shared by all threads."""
 
     store: RefreshStore
-    looks: Looks
+    looks: Queue
     powerbi: Refresher
     policies: Policies
     outside: Outside
@@ -137,7 +138,10 @@ class Tools:
             "again" if ending.again else ending.status.value,
             target=dataset_id,
             level=logging.WARNING if failed else logging.INFO,
+            dataset=run.dataset,
+            critical=policy is not None and policy.critical,
             runId=run.id,
+            endedAt=run.ended_at,
             requestId=ending.request_id,
             why=ending.reason or (ending.error or {}).get("message", ""),
         )
