@@ -30,18 +30,25 @@ ALL_ROLES = (
 
 @dataclass(frozen=True)
 class Application:
-    """An app registration with its service principal. `vault_secret`: where its client secret lies in Key Vault."""
+    """An app registration with its service principal."""
 
     name: str
     client_id: str
     object_id: str
     roles: tuple[str, ...] = ()
     """Roles of our API that are assigned to its service principal."""
-    vault_secret: str = ""
+    credential: str = ""
+    """As the app's settings say it, of those that the app acts as: `federated`, or `secret:` and a name in the vault."""
     powerbi: bool = False
     """Member of the group that the tenant settings of Power BI name."""
     public_flows: bool = False
     """Entra's "Allow public client flows": people may sign in to it by name and password without its secret."""
+
+    @property
+    def vault_secret(self) -> str:
+        """The name under which its client secret lies in Key Vault; empty where it lies nowhere."""
+        kind, _, name = self.credential.partition(":")
+        return name if kind == "secret" else ""
 
 
 APPLICATIONS = (
@@ -49,7 +56,7 @@ APPLICATIONS = (
         name="operations",
         client_id="11c6a1b0-53d2-4c0e-9d4e-0a1b2c3d4e01",
         object_id="11c6a1b0-53d2-4c0e-9d4e-0a1b2c3d4eff",
-        vault_secret="powerbi-operations-secret",
+        credential="federated",
         powerbi=True,
         public_flows=True,
     ),
@@ -57,7 +64,7 @@ APPLICATIONS = (
         name="embed",
         client_id="22d7b2c1-64e3-4d1f-8e5f-1b2c3d4e5f02",
         object_id="22d7b2c1-64e3-4d1f-8e5f-1b2c3d4e5fff",
-        vault_secret="powerbi-embed-secret",
+        credential="secret:powerbi-embed-secret",
         powerbi=True,
         public_flows=True,
     ),
@@ -65,7 +72,7 @@ APPLICATIONS = (
         name="admin",
         client_id="33e8c3d2-75f4-4e20-9f60-2c3d4e5f6003",
         object_id="33e8c3d2-75f4-4e20-9f60-2c3d4e5f60ff",
-        vault_secret="powerbi-admin-secret",
+        credential="secret:powerbi-admin-secret",
         powerbi=True,
     ),
     Application(

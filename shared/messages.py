@@ -70,7 +70,7 @@ def _put_back(queue: str, body: bytes, error: Retryable) -> None:
     from shared.storage.queues import Queue, put_back
 
     def credential() -> Any:
-        from shared.auth.managed import managed_identity
+        from shared.auth.managed_identity import managed_identity
 
         return managed_identity(os.environ.get("MANAGED_IDENTITY_CLIENT_ID", ""))
 

@@ -17,7 +17,7 @@ ROLES_OF_THE_APP = "the app's managed identity (MANAGED_IDENTITY_CLIENT_ID)"
 
 
 def checks(services: Services) -> list[Check]:
-    """One for the settings, storage and each document, and three for each identity: secret, token, Power BI."""
+    """One for the settings, storage and each document, and three for each identity: credential, token, Power BI."""
     return [
         Check("settings", lambda: _settings(services), "Set the app settings as the README lists them."),
         Check(
@@ -98,15 +98,21 @@ def _identity(services: Services, identity: IdentitySettings) -> Iterator[Check]
         seen = list_groups(services.powerbi, identity=name, top=1)
         return f"Power BI accepts {client_id}" + ("." if seen else ", which is a member of no workspace yet.")
 
-    yield Check(
-        f"secret of {name}",
-        lambda: services.vault.evidence(identity.secret_name),
-        f"Give {ROLES_OF_THE_APP} the role Key Vault Secrets User, and store the secret '{identity.secret_name}'.",
-    )
-    yield Check(f"token of {name}", token, f"Mend the registration or the secret of the application {client_id}.")
+    yield Check(f"credential of {name}", lambda: services.tokens.evidence(name), _how_to_prove(identity))
+    yield Check(f"token of {name}", token, f"Mend the registration or the credential of {client_id}.")
     yield Check(
         f"Power BI for {name}",
         powerbi,
         "Add the service principal to the group that the tenant setting 'Service principals can call Fabric public "
         "APIs' (formerly 'Allow service principals to use Power BI APIs') names.",
     )
+
+
+def _how_to_prove(identity: IdentitySettings) -> str:
+    """What makes the credential of this identity's kind work."""
+    kind, stored = identity.credential.kind, identity.credential.vault_name
+    if kind == "federated":
+        return "Assign the managed identity whose client id MANAGED_IDENTITY_CLIENT_ID holds to this app."
+    if kind == "managedIdentity":
+        return f"Assign the managed identity {identity.client_id} to this app."
+    return f"Give {ROLES_OF_THE_APP} the role Key Vault Secrets User, and store the {kind} '{stored}'."

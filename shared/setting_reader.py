@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import Fault, SettingsInvalid
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SECRET_NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
 _VAULT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]")
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
 _UNRESOLVED = "@microsoft.keyvault("
-
-_OTHER_CREDENTIALS = ("certificate:", "federated", "managedidentity", "masteruser:")
 
 
 class SettingReader:
@@ -39,26 +36,26 @@ class SettingReader:
         """The value without surrounding blanks."""
         value = self._env.get(name, "").strip()
         if value.lower().startswith(_UNRESOLVED):
-            return self._fault(
+            return self.fault(
                 name,
                 "The Key Vault reference was not resolved. Check that the secret exists and that the app's identity "
                 "(keyVaultReferenceIdentity) has the role Key Vault Secrets User.",
             )
         if not value and required:
-            return self._fault(name, "Missing: set it.")
+            return self.fault(name, "Missing: set it.")
         return value
 
     def one_of(self, name: str, allowed: tuple[str, ...], default: str) -> str:
         value = self.text(name, required=False).lower() or default
         if value in allowed:
             return value
-        self._fault(name, f"Must be one of: {', '.join(allowed)}.")
+        self.fault(name, f"Must be one of: {', '.join(allowed)}.")
         return default
 
     def guid(self, name: str) -> str:
         value = self.text(name).lower()
         if value and not _GUID.fullmatch(value):
-            return self._fault(name, "Must be a GUID.")
+            return self.fault(name, "Must be a GUID.")
         return value
 
     def listed(self, name: str) -> tuple[str, ...]:
@@ -66,27 +63,15 @@ class SettingReader:
         value = self.text(name)
         parts = tuple(part.strip() for part in value.split(",") if part.strip())
         if value and not parts:
-            self._fault(name, "Must name at least one, separated by commas.")
+            self.fault(name, "Must name at least one, separated by commas.")
         return tuple(part.lower() if _GUID.fullmatch(part.lower()) else part for part in parts)
 
     def guids(self, name: str) -> tuple[str, ...]:
         parts = self.listed(name)
         if all(_GUID.fullmatch(part) for part in parts):
             return parts
-        self._fault(name, "Must be GUIDs, separated by commas.")
+        self.fault(name, "Must be GUIDs, separated by commas.")
         return ()
-
-    def secret_name(self, name: str) -> str:
-        """The NAME of `secret:NAME`."""
-        value = self.text(name)
-        kind, _, secret = value.partition(":")
-        if not value or (kind.lower() == "secret" and _SECRET_NAME.fullmatch(secret.strip())):
-            return secret.strip()
-        if value.lower().startswith(_OTHER_CREDENTIALS):
-            return self._fault(name, "This kind of credential is not supported yet. Supported now: secret:NAME.")
-        return self._fault(
-            name, "Must be secret:NAME, where NAME is the name of a secret in Key Vault (not its value)."
-        )
 
     def https(self, name: str, *, required: bool = True, path_allowed: bool = False) -> str:
         """A URL without user, query or fragment (they may hold keys), and without a trailing slash."""
@@ -95,20 +80,25 @@ class SettingReader:
             return ""
         parts = _split(value)
         if parts is None or parts.scheme.lower() != "https" or not parts.hostname:
-            return self._fault(name, "Must be a URL that begins with https://.")
+            return self.fault(name, "Must be a URL that begins with https://.")
         if parts.username or parts.query or parts.fragment or not (path_allowed or parts.path in ("", "/")):
-            return self._fault(name, "Must be the bare address: https://host, without path, query, user or key.")
+            return self.fault(name, "Must be the bare address: https://host, without path, query, user or key.")
         return value.rstrip("/")
 
-    def vault(self, name: str, suffix: str) -> str:
-        """The vault's URL. A vault elsewhere would be handed our token: its host has to be one of the cloud."""
-        value = self.https(name)
+    def vault(self, name: str, suffix: str, needed_by: Sequence[str]) -> str:
+        """The vault's URL; it may be missing unless settings name what lies in it (`needed_by`).
+
+        A vault elsewhere would be handed our token: its host has to be one of the cloud.
+        """
+        if needed_by and not self.has(name):
+            return self.fault(name, f"Missing: set it. What {' and '.join(needed_by)} means lies in that vault.")
+        value = self.https(name, required=False)
         if not value:
             return ""
         parts = urlsplit(value)
         label, _, domain = (parts.hostname or "").partition(".")
         if domain != suffix or not _VAULT_NAME.fullmatch(label) or parts.port not in (None, 443):
-            return self._fault(name, f"Must be https://NAME.{suffix} in this cloud (POWERBI_CLOUD).")
+            return self.fault(name, f"Must be https://NAME.{suffix} in this cloud (POWERBI_CLOUD).")
         return f"https://{label}.{suffix}"
 
     def connection_string(self, name: str) -> str:
@@ -118,20 +108,20 @@ class SettingReader:
         if not value:
             return ""
         if "accountname" not in parts and "blobendpoint" not in parts:
-            return self._fault(
+            return self.fault(
                 name,
                 "Must be a connection string with AccountName and AccountKey. Or remove it, and set "
                 f"{name}__blobServiceUri and so on to reach the account by identity.",
             )
         if any(_travels_open(address) for address in _addresses(parts)):
-            return self._fault(name, "Must use https (DefaultEndpointsProtocol and every …Endpoint).")
+            return self.fault(name, "Must use https (DefaultEndpointsProtocol and every …Endpoint).")
         return value
 
     def storage_addresses(self, name: str, suffix: str, needed: tuple[str, ...]) -> dict[str, str]:
         """`NAME__blobServiceUri`, `…queue…`, `…table…`; what is not given follows from `NAME__accountName`."""
         account = self._account(f"{name}__accountName")
         if not account and not any(self.has(f"{name}__{service}ServiceUri") for service in needed):
-            self._fault(
+            self.fault(
                 name,
                 "Missing: set a connection string, or "
                 + ", ".join(f"{name}__{service}ServiceUri" for service in needed)
@@ -146,7 +136,7 @@ class SettingReader:
     def _account(self, name: str) -> str:
         value = self.text(name, required=False)
         if value and not _ACCOUNT_NAME.fullmatch(value):
-            return self._fault(name, "Must be a storage account's name: 3 to 24 lower-case letters and digits.")
+            return self.fault(name, "Must be a storage account's name: 3 to 24 lower-case letters and digits.")
         return value
 
     def _address(self, name: str, account: str, host: str, required: bool) -> str:
@@ -154,7 +144,8 @@ class SettingReader:
             return f"https://{account}.{host}"
         return self.https(name, required=required)
 
-    def _fault(self, name: str, message: str) -> str:
+    def fault(self, name: str, message: str) -> str:
+        """Note what is wrong with a setting, unless a fault of it is noted already; the value to go on with."""
         self._faults.setdefault(name, Fault(name, message))
         return ""
 

@@ -6,19 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.clouds import CLOUDS, Cloud
+from shared.credential_settings import CredentialSettings, read_credential
 from shared.setting_reader import SettingReader
 
-__all__ = ["CLOUDS", "CallerSettings", "Cloud", "IdentitySettings", "Settings", "StorageSettings"]
+__all__ = ["CLOUDS", "CallerSettings", "Cloud", "CredentialSettings", "IdentitySettings", "Settings", "StorageSettings"]
 
 
 @dataclass(frozen=True)
 class IdentitySettings:
-    """One of the app's own identities at Power BI: its registration, and where in the vault its secret lies."""
+    """One of the app's own identities at Power BI, and how it proves itself."""
 
     name: str
     """`embed`, `operations` or `admin`."""
     client_id: str
-    secret_name: str
+    """Of its app registration; for the credential `managedIdentity` that identity's own."""
+    credential: CredentialSettings
+
+    @property
+    def credential_setting(self) -> str:
+        """The name of the setting that says how it proves itself."""
+        return f"POWERBI_{self.name.upper()}_CREDENTIAL"
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Settings:
     """By name; `admin` only where governance is on."""
     managed_identity_client_id: str
     key_vault_url: str
-    """Without a trailing slash."""
+    """Without a trailing slash; may be empty where no identity's credential lies in it."""
     callers: CallerSettings
     app_storage: StorageSettings
     landing_storage: StorageSettings
@@ -79,13 +86,14 @@ class Settings:
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         """Raises SettingsInvalid with every fault at once."""
         reader = SettingReader(env)
-        cloud = _cloud(reader)
+        cloud, identities = _cloud(reader), _identities(reader)
+        stored = [identity.credential_setting for identity in identities.values() if identity.credential.vault_name]
         settings = cls(
             cloud=cloud,
             tenant_id=reader.guid("POWERBI_TENANT_ID"),
-            identities=_identities(reader),
+            identities=identities,
             managed_identity_client_id=reader.guid("MANAGED_IDENTITY_CLIENT_ID"),
-            key_vault_url=reader.vault("KEY_VAULT_URL", cloud.vault_suffix),
+            key_vault_url=reader.vault("KEY_VAULT_URL", cloud.vault_suffix, needed_by=stored),
             callers=_callers(reader, cloud),
             app_storage=_storage(reader, "AzureWebJobsStorage", cloud, ("blob", "queue", "table")),
             landing_storage=_storage(reader, "LANDING_STORAGE", cloud, ("blob",)),
@@ -116,7 +124,8 @@ def _identities(reader: SettingReader) -> dict[str, IdentitySettings]:
 
 def _identity(reader: SettingReader, name: str) -> IdentitySettings:
     prefix = f"POWERBI_{name.upper()}"
-    return IdentitySettings(name, reader.guid(f"{prefix}_CLIENT_ID"), reader.secret_name(f"{prefix}_CREDENTIAL"))
+    credential = read_credential(reader, f"{prefix}_CREDENTIAL", mints_tokens=name == "embed")
+    return IdentitySettings(name, reader.guid(f"{prefix}_CLIENT_ID"), credential)
 
 
 def _storage(reader: SettingReader, name: str, cloud: Cloud, needed: tuple[str, ...]) -> StorageSettings:

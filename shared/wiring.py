@@ -83,14 +83,14 @@ class Services:
 
     @once
     def managed_identity(self) -> TokenCredential:
-        """What this app is in Azure: reads the vault and the storage."""
-        from shared.auth.managed import managed_identity
+        """What this app is in Azure: reads the vault and the storage, and vouches for its registrations."""
+        from shared.auth.managed_identity import managed_identity
 
         return managed_identity(self.settings.managed_identity_client_id)
 
     @once
     def vault(self) -> Vault:
-        """Secrets of the app's identities."""
+        """Secrets and certificates of the app's identities, where there are any."""
         from shared.auth.vault import Vault
 
         return Vault(self.settings.key_vault_url, lambda: self.managed_identity)
@@ -98,9 +98,11 @@ class Services:
     @once
     def tokens(self) -> AppTokens:
         """Entra tokens of the app's identities."""
+        from shared.auth.issuers import Issuers
         from shared.auth.tokens import AppTokens
 
-        return AppTokens(self.settings, self.vault, utc_now)
+        issuers = Issuers(self.settings, lambda: self.vault, lambda: self.managed_identity, utc_now)
+        return AppTokens(issuers.by_name(), utc_now)
 
     @once
     def callers(self) -> Callers:

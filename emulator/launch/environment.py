@@ -75,9 +75,9 @@ def app_settings(places: Places) -> dict[str, str]:
         "API_TENANT_ID": seed.TENANT_ID,
     }
     for app in seed.APPLICATIONS:
-        if app.vault_secret:
+        if app.credential:
             settings[f"POWERBI_{app.name.upper()}_CLIENT_ID"] = app.client_id
-            settings[f"POWERBI_{app.name.upper()}_CREDENTIAL"] = f"secret:{app.vault_secret}"
+            settings[f"POWERBI_{app.name.upper()}_CREDENTIAL"] = app.credential
     for name in ("AzureWebJobsStorage", "LANDING_STORAGE"):
         settings |= _storage_settings(name, places)
     return settings

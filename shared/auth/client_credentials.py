@@ -1,11 +1,9 @@
-"""One conversation with Entra ID: a new app-only token for one identity, by its client secret, through MSAL."""
+"""One conversation with Entra ID: a new app-only token for one registration, by its credential, through MSAL."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msal
@@ -14,69 +12,82 @@ import requests
 from shared import telemetry
 from shared.auth import entra_errors
 from shared.auth.entra_http import EntraHttp, Reply
+from shared.auth.issuer import Issued
 from shared.errors import Evidence, Retryable, Unavailable
 from shared.settings import IdentitySettings, Settings
 from shared.times import Now
 
 
-class Secrets(Protocol):
-    """What is needed of the vault."""
+class Credential(Protocol):
+    """How a registration proves who it is: `ClientSecret`, `ClientCertificate` or `FederatedAssertion`.
 
-    def secret(self, name: str, *, timeout: float = 10.0) -> str: ...
+    Errors are `Misconfigured`, `Throttled` or `Unavailable`; deadlines are moments of `time.monotonic`.
+    """
 
-    def again(self, name: str, refused: str, *, timeout: float = 10.0) -> str: ...
+    @property
+    def refused_by(self) -> frozenset[int]:
+        """The AADSTS codes after which another one may have taken its place."""
 
+    def current(self, deadline: float) -> object:
+        """As MSAL takes it; an equal value for as long as it is the same one."""
 
-@dataclass(frozen=True)
-class Issued:
-    """A new token and how long it lives from the moment it was asked for, in seconds."""
+    def renewed(self, deadline: float) -> object:
+        """After Entra refused the current one: as it is now, equal where there is no other."""
 
-    value: str = field(repr=False)
-    seconds: int
+    def shown(self) -> str:
+        """What was shown to Entra, by the names that an operator finds it under; nothing secret."""
+
+    def evidence(self) -> str:
+        """What would be shown now, with versions and ends; on any thread."""
 
 
 class ClientCredentials:
     """The client-credentials flow for `identity`. Not thread-safe: its owner calls it under a lock.
 
-    The MSAL application is kept, with instance discovery on, until Entra refuses the secret and Key Vault has another.
+    The MSAL application is kept, with instance discovery on, until Entra refuses the credential and there is another.
     """
 
-    def __init__(self, settings: Settings, identity: IdentitySettings, secrets: Secrets, now: Now) -> None:
+    def __init__(self, settings: Settings, identity: IdentitySettings, credential: Credential, now: Now) -> None:
         self._identity = identity
-        self._subject = entra_errors.Subject.of(identity, settings.tenant_id)
+        self._tenant_id = settings.tenant_id
         self._authority = f"https://{settings.cloud.login_host}/{settings.tenant_id}"
         self._scope = f"{settings.cloud.powerbi_resource}/.default"
-        self._secrets = secrets
+        self._credential = credential
         self._now = now
         self._http = _MsalHttp()
         self._application: Any = None
-        self._secret = ""
+        self._in_use: object = None
 
     def issue(self, deadline: float) -> Issued:
         """A token that Entra issues now. `deadline` is a moment of `time.monotonic`.
 
-        A secret that Entra refuses is read again from Key Vault, once, and tried once more if it is another one.
+        A credential that Entra refuses is renewed, once, and tried once more if it is another one.
         Raises `Misconfigured`, `Throttled` or `Unavailable`.
         """
-        self._use(self._secrets.secret(self._identity.secret_name, timeout=_left(deadline)))
+        self._use(self._credential.current(deadline))
         answer = self._ask(deadline)
-        refusal = entra_errors.SECRET_REFUSED.intersection(entra_errors.codes(answer))
-        if refusal and self._renewed_secret(f"AADSTS{min(refusal)}", deadline):
+        refusal = self._credential.refused_by.intersection(entra_errors.codes(answer))
+        if refusal and self._renewed(f"AADSTS{min(refusal)}", deadline):
             answer = self._ask(deadline)
         if "access_token" not in answer:
             raise self._refusal(answer)
         return _issued(answer)
 
-    def _use(self, secret: str) -> None:
-        if secret != self._secret:
-            self._secret = secret
-            self._application = None
+    def evidence(self) -> str:
+        """What the registration proves itself with."""
+        return self._credential.evidence()
 
-    def _renewed_secret(self, code: str, deadline: float) -> bool:
-        telemetry.event("entra.secretRefused", "read again from Key Vault", target=self._identity.name, code=code)
-        refused = self._secret
-        self._use(self._secrets.again(self._identity.secret_name, refused, timeout=_left(deadline)))
-        return self._secret != refused
+    def _use(self, credential: object) -> bool:
+        """Whether it is another one than before."""
+        another = credential != self._in_use
+        if another:
+            self._in_use = credential
+            self._application = None
+        return another
+
+    def _renewed(self, code: str, deadline: float) -> bool:
+        telemetry.event("entra.credentialRefused", "looked for another", target=self._identity.name, code=code)
+        return self._use(self._credential.renewed(deadline))
 
     def _ask(self, deadline: float) -> Mapping[str, Any]:
         """One request. The dictionary that Entra sent, with an access token or with an error."""
@@ -92,7 +103,7 @@ class ClientCredentials:
             self._application = msal.ConfidentialClientApplication(
                 self._identity.client_id,
                 authority=self._authority,
-                client_credential=self._secret,
+                client_credential=self._in_use,
                 http_client=self._http,
                 http_cache=self._http.replayed,
             )
@@ -119,7 +130,7 @@ class ClientCredentials:
         refused = self._http.refused
         return entra_errors.explain(
             answer,
-            subject=self._subject,
+            subject=entra_errors.Subject.of(self._identity, self._tenant_id, self._credential.shown()),
             status=refused.status_code if refused else None,
             retry_after=refused.retry_after(self._now()) if refused else None,
         )
@@ -190,10 +201,3 @@ def _document(text: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise Unavailable("Getting a token from Entra ID took too long. Try again in a moment.")
-    return left

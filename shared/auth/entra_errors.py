@@ -16,9 +16,6 @@ from shared.errors import Evidence, Misconfigured, Retryable, Throttled, Unavail
 from shared.settings import IdentitySettings
 
 OPERATION = "entra.token"
-SECRET_REFUSED = frozenset({7000215, 7000222})
-"""The secret is wrong, or has expired: another one in Key Vault may help."""
-
 _LOOP_PAUSE = 300.0
 _CODE = re.compile(r"AADSTS(\d{4,9})")
 _LONGEST_MESSAGE = 500
@@ -30,29 +27,31 @@ class Subject:
 
     identity: str
     client_id: str
-    secret_name: str
     tenant_id: str
+    shown: str
+    """What it proved itself with, by the names that an operator finds it under."""
 
     @classmethod
-    def of(cls, identity: IdentitySettings, tenant_id: str) -> Subject:
-        return cls(identity.name, identity.client_id, identity.secret_name, tenant_id)
+    def of(cls, identity: IdentitySettings, tenant_id: str, shown: str) -> Subject:
+        return cls(identity.name, identity.client_id, tenant_id, shown)
 
 
 NOBODY = Subject("app", "unknown", "unknown", "unknown")
 
-_STORE_ANEW = "store its value in Key Vault as a new version of '{secret_name}'; a restart is not needed"
-_FEDERATION = (
-    "the federated credential does not match: {0} of the assertion is not the one registered on the application",
-    "make issuer, subject and audience of the federated credential on application {client_id} match exactly; upper "
-    "and lower case count",
+_STORE_ANEW = "store its value as a new version of {shown}; a restart is not needed"
+_FEDERATE = (
+    "give application {client_id} a federated credential with exactly {shown} (upper and lower case count), as "
+    "infra/entra/setup.sh federation does. One that was just made takes a few minutes"
 )
+_RENEWAL = "renew {shown}, and upload the new one to application {client_id}"
+_CERTIFICATE = "upload {shown} to application {client_id}, or store the one that is registered there"
 _TENANT_CLOUD = "check POWERBI_TENANT_ID ({tenant_id}) and POWERBI_CLOUD"
 _USER_FLOW = "use a service principal, as this app does by default: password sign-in can't satisfy it"
 _WRONG_SCOPE = "check POWERBI_CLOUD, which decides the scope. It is not the secret: leave that as it is"
 
 
 def _federation(part: str) -> tuple[str, str]:
-    return _FEDERATION[0].format(part), _FEDERATION[1]
+    return f"no federated credential of the application matches: {part} of the assertion is another", _FEDERATE
 
 
 _MEANINGS: Mapping[int, tuple[str, str]] = {
@@ -75,6 +74,11 @@ _MEANINGS: Mapping[int, tuple[str, str]] = {
         "application {client_id} has no service principal (enterprise application) in tenant {tenant_id}",
         "create it: az ad sp create --id {client_id}, or have an administrator consent",
     ),
+    70025: ("application {client_id} has no federated credential", _FEDERATE),
+    700222: (
+        "tenant {tenant_id} does not take tokens of Entra ID as assertions",
+        "let managed identity and application be of one tenant that allows it, or use certificate:NAME",
+    ),
     700229: (
         "the assertion is not an app-only token, which a federated credential for an Entra issuer requires",
         "let a managed identity or an application sign it, not a user",
@@ -87,8 +91,12 @@ _MEANINGS: Mapping[int, tuple[str, str]] = {
     ),
     700027: (
         "the certificate's assertion did not verify: another certificate, one not uploaded, or an expired one",
-        "upload the certificate to application {client_id}, or renew it",
+        _CERTIFICATE,
     ),
+    1000502: ("the certificate's time has not begun or is over", _RENEWAL),
+    7000274: ("the certificate's time has not begun or is over", _RENEWAL),
+    7000214: ("the certificate has been revoked", _RENEWAL),
+    7000277: ("the certificate has been revoked", _RENEWAL),
     700024: (
         "the assertion is outside its period of validity: this machine's clock is off",
         "set the clock right",
@@ -177,7 +185,7 @@ def _sentence(error: Mapping[str, object], numbers: Sequence[int], subject: Subj
         code = f"AADSTS{numbers[0]}" if numbers else str(error.get("error") or "no code")[:80]
         return (
             f"{who}: {code}. Look the code up on https://login.microsoftonline.com/error; the application's sign-in "
-            f"log in Entra says more. Its secret is '{subject.secret_name}' in Key Vault."
+            f"log in Entra says more. It was shown {subject.shown}."
         )
     words = {**vars(subject), "IDENTITY": subject.identity.upper()}
     meaning, remedy = (text.format(**words) for text in _MEANINGS[number])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import Misconfigured
@@ -44,16 +45,21 @@ class OwnIdentity:
 
 
 def object_id(token: str) -> str:
-    """The claim `oid` of a JWT, unverified; raises Misconfigured where there is none."""
-    try:
-        part = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        found = str(claims["oid"]).lower()
-    except (IndexError, KeyError, TypeError, ValueError):
-        found = ""
+    """The claim `oid` of our own token; raises Misconfigured where there is none."""
+    found = str(own_claims(token).get("oid", "")).lower()
     if not _GUID.fullmatch(found):
         raise Misconfigured(
             "The access token of this app's own identity does not say which service principal it is (claim 'oid'), so "
             "its workspaces can't be told from others'. Report it to the maintainers."
         )
     return found
+
+
+def own_claims(token: str) -> Mapping[str, object]:
+    """What a token that was issued to this app says, unverified; nothing where it can't be read."""
+    try:
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}

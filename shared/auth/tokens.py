@@ -8,13 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from shared import telemetry
-from shared.auth.client_credentials import ClientCredentials, Issued, Secrets
 from shared.auth.entra_errors import OPERATION
+from shared.auth.issuer import Issuer
 from shared.errors import Misconfigured, Retryable, Unavailable
-from shared.settings import Settings
 from shared.times import Now, to_text
 
 CALL_FLOOR = timedelta(minutes=5)
@@ -75,29 +73,11 @@ class _Refusal:
         return (self.kept - age).total_seconds() if age >= timedelta(0) else 0.0
 
 
-class Issuer(Protocol):
-    """Who gets a new token: `ClientCredentials`."""
-
-    def issue(self, deadline: float) -> Issued: ...
-
-
 class AppTokens:
-    """Tokens of the identities of `settings`, each with its own lock; all errors are `Retryable`."""
+    """Tokens of the identities that `issuers` names, each with its own lock; all errors are `Retryable`."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        vault: Secrets,
-        now: Now,
-        issuer: Callable[[str], Issuer] | None = None,
-    ) -> None:
-        def by_secret(name: str) -> Issuer:
-            return ClientCredentials(settings, settings.identities[name], vault, now)
-
-        make = issuer or by_secret
-        self._of: Mapping[str, _IdentityTokens] = {
-            name: _IdentityTokens(name, make(name), now) for name in settings.identities
-        }
+    def __init__(self, issuers: Mapping[str, Issuer], now: Now) -> None:
+        self._of = {name: _IdentityTokens(name, issuer, now) for name, issuer in issuers.items()}
 
     def token(self, identity: str, *, floor: timedelta = CALL_FLOOR, timeout: float = 10.0) -> AccessToken:
         """A token of `identity` that lives for `floor` at least; within `timeout` seconds.
@@ -113,6 +93,10 @@ class AppTokens:
         Asks Entra twice a minute at most; in between it gives what there is, be it `refused` itself.
         """
         return self._identity(refused.identity).renewed(refused, timeout)
+
+    def evidence(self, identity: str) -> str:
+        """What this identity proves itself with, looked at now; nothing secret."""
+        return self._identity(identity).issuer.evidence()
 
     def _identity(self, name: str) -> _IdentityTokens:
         tokens = self._of.get(name)
@@ -132,7 +116,7 @@ class _IdentityTokens:
 
     def __init__(self, name: str, issuer: Issuer, now: Now) -> None:
         self._name = name
-        self._issuer = issuer
+        self.issuer = issuer
         self._now = now
         self._lock = threading.Lock()
         self._held: Held | None = None
@@ -192,7 +176,7 @@ class _IdentityTokens:
         asked_at = self._now()
         try:
             with telemetry.timed(OPERATION, target=self._name) as line:
-                issued = self._issuer.issue(deadline)
+                issued = self.issuer.issue(deadline)
                 line["expiresIn"] = issued.seconds
         except Retryable as error:
             self._keep(error)

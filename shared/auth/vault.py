@@ -1,9 +1,14 @@
-"""Secrets from Key Vault: each read once per process, and again only when somebody refused it."""
+"""Secrets from Key Vault: each read once per process, and again only when somebody refused it.
+
+Key Vault gives a certificate with its private key out as a secret too.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError
@@ -13,10 +18,18 @@ from shared import telemetry
 from shared.auth import vault_errors
 from shared.errors import Misconfigured
 from shared.flight import FlightCache
-from shared.times import to_text
 
 READ_SECONDS = 10.0
 """A read ends within about this time, one retry of a lost connection included."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A secret as it lies in the vault; `version` is its beginning, which is enough to know it by."""
+
+    value: str = field(repr=False)
+    version: str
+    expires_at: datetime | None
 
 
 class Vault:
@@ -41,18 +54,21 @@ class Vault:
         """The value after `refused` was refused: read anew, unless another thread has replaced it already."""
         return self._kept.get(name, lambda: self._value(name, timeout), fresh=lambda value: value != refused)
 
-    def evidence(self, name: str) -> str:
-        """Reads the secret now, whatever is kept, and says its version and its end; never its value."""
-        properties = self._read(name, READ_SECONDS).properties
-        ends = f"expires {to_text(properties.expires_on)}" if properties.expires_on else "no expiry date on it"
-        return f"secret '{name}' version {(properties.version or 'unknown')[:8]}, {ends}"
+    def stored(self, name: str) -> Stored:
+        """As it lies there now, whatever is kept."""
+        secret = self._read(name, READ_SECONDS)
+        return Stored(self._checked(secret), (secret.properties.version or "unknown")[:8], secret.properties.expires_on)
 
     def _value(self, name: str, timeout: float) -> str:
-        value = self._read(name, timeout).value or ""
-        if not value or value != value.strip():
+        return self._checked(self._read(name, timeout))
+
+    def _checked(self, secret: KeyVaultSecret) -> str:
+        """Its value. A line with white space around it is never meant; a certificate has several lines."""
+        value = secret.value or ""
+        if not value.strip() or (value != value.strip() and "\n" not in value.strip()):
             raise Misconfigured(
-                f"Secret '{name}' in {self._url} is empty, or begins or ends with white space, which is never meant "
-                "(a file with a newline at its end, as a rule): store it again without."
+                f"Secret '{secret.name}' in {self._url} is empty, or begins or ends with white space, which is never "
+                "meant (a file with a newline at its end, as a rule): store it again without."
             )
         return value
 

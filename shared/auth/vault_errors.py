@@ -11,6 +11,7 @@ from collections.abc import Callable
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
 from shared import telemetry
+from shared.auth import managed_identity
 from shared.errors import Evidence, Misconfigured, Retryable, Throttled, Unavailable
 
 OPERATION = "keyvault.getSecret"
@@ -31,7 +32,7 @@ def explain(error: AzureError, *, name: str, vault: str) -> Retryable:
     if isinstance(error, HttpResponseError) and error.status_code is not None:
         return _refused(error, error.status_code, name, vault)
     if isinstance(error, ClientAuthenticationError):
-        return _no_credential(error, name, vault)
+        return managed_identity.explain(error, f"read secret '{name}' from {vault}")
     detail = f"{vault} or the managed identity's endpoint did not answer when secret '{name}' was read. Try again."
     return Unavailable(detail, evidence=_evidence(error, None))
 
@@ -76,14 +77,6 @@ def _refused(error: HttpResponseError, status: int, name: str, vault: str) -> Re
 def _forbidden(evidence: Evidence, name: str, vault: str) -> str:
     sentence = _FORBIDDEN.get(evidence.code, _NO_ROLE).format(name=name, vault=vault)
     return f"Key Vault refuses: {sentence}."
-
-
-def _no_credential(error: AzureError, name: str, vault: str) -> Misconfigured:
-    detail = (
-        f"No managed identity to read secret '{name}' from {vault} with: assign the identity whose client id "
-        "MANAGED_IDENTITY_CLIENT_ID holds to this app. (Right after it was assigned this passes by itself.)"
-    )
-    return Misconfigured(detail, retry_after=30.0, evidence=_evidence(error, None))
 
 
 def _pause(error: HttpResponseError, otherwise: float) -> float:

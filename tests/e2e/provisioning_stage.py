@@ -10,10 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from emulator import seed
-from shared.auth.managed import managed_identity
 from shared.auth.own_identity import OwnIdentity
 from shared.auth.tokens import AppTokens
-from shared.auth.vault import Vault
 from shared.powerbi.guardrails import Guard
 from shared.powerbi.transport import Answer, Transport
 from shared.provisioning.from_queue import QueuedRequests
@@ -32,6 +30,7 @@ from shared.workflow.engine import Engine
 from shared.workflow.store import Store, Tables
 from shared.workflow.triggers import Triggers
 from tests.cloud import PROJECT, Cloud
+from tests.e2e.identities import Identities
 from tests.doubles.storage import MemoryContainer, MemoryQueue, MemoryTable
 from tests.doubles.taps import Tap, untapped
 
@@ -230,8 +229,7 @@ class Stage:
 
 
 def _tokens(settings: Settings) -> AppTokens:
-    credential = managed_identity(settings.managed_identity_client_id)
-    return AppTokens(settings, Vault(settings.key_vault_url, lambda: credential), utc_now)
+    return Identities(settings, utc_now).tokens
 
 
 def step(document: Json, environment: str, name: str) -> Json:

@@ -12,9 +12,7 @@ from typing import Any
 
 from emulator import seed
 from shared.auth.callers import Caller
-from shared.auth.managed import managed_identity
 from shared.auth.tokens import AppTokens
-from shared.auth.vault import Vault
 from shared.errors import Retryable
 from shared.idempotency import Keys
 from shared.listing import read_query
@@ -37,6 +35,7 @@ from shared.storage.queues import put_back
 from shared.times import utc_now
 from shared.validation import check
 from tests.cloud import PROJECT, Cloud
+from tests.e2e.identities import Identities
 from tests.doubles.storage import MemoryContainer, MemoryQueue, MemoryTable
 
 Json = dict[str, Any]
@@ -60,8 +59,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         settings = Settings.from_env(os.environ)
-        credential = managed_identity(settings.managed_identity_client_id)
-        tokens = AppTokens(settings, Vault(settings.key_vault_url, lambda: credential), utc_now)
+        tokens = Identities(settings, utc_now).tokens
         self.policy: PolicyDocument | None = read_policy_document((PROJECT / "config/policy.yaml").read_bytes())
         self.document: RefreshDocument | None = read_refresh_document((PROJECT / "config/refresh.yaml").read_bytes())
         self.transport = Transport(settings.cloud, tokens, self.now, Guard(lambda: self.policy))

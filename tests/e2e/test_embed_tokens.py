@@ -15,10 +15,8 @@ import pytest
 from emulator import seed
 from shared import telemetry
 from shared.auth.callers import Caller, Callers
-from shared.auth.managed import managed_identity
 from shared.auth.signing_keys import SigningKeys
 from shared.auth.tokens import AppTokens
-from shared.auth.vault import Vault
 from shared.embed.documents import read_embed_document
 from shared.embed.request import EmbedTokenAnswer, EmbedTokenRequest
 from shared.embed.service import EmbedTokens
@@ -29,6 +27,7 @@ from shared.storage.documents import Accepted
 from shared.times import from_text, to_text, utc_now
 from shared.validation import check
 from tests.cloud import Cloud
+from tests.e2e.identities import Identities
 from tests.contract.checks import check_request
 
 Json = dict[str, Any]
@@ -80,8 +79,7 @@ class App:
         self.cloud = cloud
         self.later = timedelta(0)
         settings = Settings.from_env(os.environ)
-        credential = managed_identity(settings.managed_identity_client_id)
-        tokens = AppTokens(settings, Vault(settings.key_vault_url, lambda: credential), self.now)
+        tokens = Identities(settings, self.now).tokens
         self.documents = InForce()
         self.documents.put(granting())
         transport = Transport(settings.cloud, tokens, self.now)

@@ -16,9 +16,7 @@ from pathlib import Path
 import pytest
 
 from emulator import seed
-from shared.auth.managed import managed_identity
 from shared.auth.tokens import AppTokens
-from shared.auth.vault import Vault
 from shared.errors import Forbidden, Invalid, NotFound, Throttled, Unavailable
 from shared.powerbi.datasets import get_dataset
 from shared.powerbi.groups import list_groups
@@ -28,6 +26,7 @@ from shared.powerbi.transport import Answer, Transport, path_of
 from shared.settings import CLOUDS, Settings
 from shared.times import utc_now
 from tests.cloud import Cloud
+from tests.e2e.identities import Identities
 
 POWER_BI = "api.powerbi.com"
 ENTRA = "login.microsoftonline.com"
@@ -46,8 +45,7 @@ class Client:
         self.cloud = cloud
         self.later = timedelta(0)
         settings = Settings.from_env(os.environ)
-        credential = managed_identity(settings.managed_identity_client_id)
-        self.tokens = AppTokens(settings, Vault(settings.key_vault_url, lambda: credential), self.now)
+        self.tokens = Identities(settings, self.now).tokens
         self.transport = Transport(settings.cloud, self.tokens, self.now)
 
     def now(self) -> datetime:

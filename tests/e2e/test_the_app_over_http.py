@@ -164,7 +164,7 @@ def test_readiness_is_for_operators_and_names_each_thing_with_evidence(hosted: H
         "settings",
         "storage",
         "document embed.yaml",
-        "secret of embed",
+        "credential of embed",
         "token of embed",
         "Power BI for embed",
     } <= names

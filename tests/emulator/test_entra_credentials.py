@@ -4,92 +4,69 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 import pytest
 from azure.identity import ManagedIdentityCredential
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 
 from emulator.seed import API_APP_ID, APPLICATIONS, MANAGED_IDENTITY_OBJECT_ID, TENANT_ID
+from tests.certificates import Made, make_certificate
 from tests.cloud import Cloud
 from tests.emulator.entra_client import CLAIMS, CODES, LOGIN, POWER_BI, Json, msal_client, post, token_form, verified
 
 # --- certificates and federation
 
 
-def _certificate(days: int = 30) -> tuple[str, str]:
-    """A key and its self-signed certificate, as PEM."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "automation")])
-    began = datetime.now(UTC) - timedelta(days=60)
-    built = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    built = built.not_valid_before(began).not_valid_after(datetime.now(UTC) + timedelta(days=days))
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return private.decode(), built.sign(key, hashes.SHA256()).public_bytes(pem).decode()
-
-
 @pytest.fixture(scope="module")
-def certificate() -> tuple[str, str]:
-    return _certificate()
+def certificate() -> Made:
+    return make_certificate()
 
 
-def _register(cloud: Cloud, certificate: str) -> None:
+def _register(cloud: Cloud, certificate: Made) -> None:
     client_id = cloud.described["clients"]["embed"]["clientId"]
-    cloud.change(applications={client_id: {"certificates": {"one": certificate}}})
+    cloud.change(applications={client_id: {"certificates": {"one": certificate.public_pem}}})
 
 
-def _thumbprint(certificate: str) -> str:
-    return x509.load_pem_x509_certificate(certificate.encode()).fingerprint(hashes.SHA1()).hex()
-
-
-CREDENTIALS: list[Callable[[str, str], Json]] = [
-    lambda key, certificate: {"private_key": key, "thumbprint": _thumbprint(certificate)},  # RS256, x5t
-    lambda key, certificate: {"private_key": key, "public_certificate": certificate},  # PS256, x5t#S256
+CREDENTIALS: list[Callable[[Made], Json]] = [
+    lambda made: {"private_key": made.private_pem, "thumbprint": made.thumbprint},  # RS256, x5t
+    lambda made: {"private_key": made.private_pem, "public_certificate": made.public_pem},  # PS256, x5t#S256
 ]
 
 
 @pytest.mark.documented("https://learn.microsoft.com/entra/identity-platform/certificate-credentials")
 @pytest.mark.parametrize("credential", CREDENTIALS)
-def test_msal_proves_itself_by_certificate(
-    cloud: Cloud, certificate: tuple[str, str], credential: Callable[[str, str], Json]
-) -> None:
-    _register(cloud, certificate[1])
-    result = msal_client(cloud, "embed", credential(*certificate)).acquire_token_for_client([f"{POWER_BI}/.default"])
+def test_msal_proves_itself_by_certificate(cloud: Cloud, certificate: Made, credential: Callable[[Made], Json]) -> None:
+    _register(cloud, certificate)
+    result = msal_client(cloud, "embed", credential(certificate)).acquire_token_for_client([f"{POWER_BI}/.default"])
     assert verified(cloud, result["access_token"], POWER_BI)["appidacr"] == "2"
 
 
 @pytest.mark.documented(CODES)
 @pytest.mark.parametrize("credential", CREDENTIALS)
 def test_a_certificate_that_is_not_registered_is_refused(
-    cloud: Cloud, certificate: tuple[str, str], credential: Callable[[str, str], Json]
+    cloud: Cloud, certificate: Made, credential: Callable[[Made], Json]
 ) -> None:
-    result = msal_client(cloud, "embed", credential(*certificate)).acquire_token_for_client([f"{POWER_BI}/.default"])
+    result = msal_client(cloud, "embed", credential(certificate)).acquire_token_for_client([f"{POWER_BI}/.default"])
     assert (result["error"], result["error_codes"]) == ("invalid_client", [700027])
 
 
 def test_a_certificate_whose_time_is_over_is_refused(cloud: Cloud) -> None:
-    key, old = _certificate(days=-1)
+    old = make_certificate(ends_days=-1)
     _register(cloud, old)
-    credential = {"private_key": key, "thumbprint": _thumbprint(old)}
+    credential = {"private_key": old.private_pem, "thumbprint": old.thumbprint}
     result = msal_client(cloud, "embed", credential).acquire_token_for_client([f"{POWER_BI}/.default"])
     assert result["error_codes"] == [700027]
 
 
-def _assertion(certificate: tuple[str, str], client_id: str, **claims: Any) -> str:
+def _assertion(certificate: Made, client_id: str, **claims: Any) -> str:
     now = int(time.time())
     own = {"iss": client_id, "sub": client_id, "aud": f"{LOGIN}/{TENANT_ID}/oauth2/v2.0/token"}
-    thumbprint = x509.load_pem_x509_certificate(certificate[1].encode()).fingerprint(hashes.SHA1())
     return jwt.encode(
         {**own, "nbf": now, "exp": now + 600, **claims},
-        certificate[0],
+        certificate.private_pem,
         algorithm="RS256",
-        headers={"x5t": jwt.utils.base64url_encode(thumbprint).decode()},
+        headers={"x5t": jwt.utils.base64url_encode(bytes.fromhex(certificate.thumbprint)).decode()},
     )
 
 
@@ -104,9 +81,9 @@ def _assertion(certificate: tuple[str, str], client_id: str, **claims: Any) -> s
     ],
 )
 def test_an_assertion_that_says_something_wrong_is_refused(
-    cloud: Cloud, certificate: tuple[str, str], claims: Json, code: int
+    cloud: Cloud, certificate: Made, claims: Json, code: int
 ) -> None:
-    _register(cloud, certificate[1])
+    _register(cloud, certificate)
     client_id = cloud.described["clients"]["embed"]["clientId"]
     kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     assertion = _assertion(certificate, client_id, **claims)

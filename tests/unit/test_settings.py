@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 
 from shared.errors import SettingsInvalid
-from shared.settings import CLOUDS, CallerSettings, Settings
+from shared.settings import CLOUDS, CallerSettings, CredentialSettings, Settings
 
 TENANT = "1f000000-0000-4000-8000-000000000001"
 CLIENT = "2F000000-0000-4000-8000-00000000000A"
@@ -45,7 +45,7 @@ def test_good_settings_are_typed_and_normalised() -> None:
     assert settings.cloud is CLOUDS["public"]
     assert set(settings.identities) == {"embed", "operations"}
     assert settings.identities["embed"].client_id == CLIENT.lower()
-    assert settings.identities["embed"].secret_name == "embed-client-secret"
+    assert settings.identities["embed"].credential == CredentialSettings("secret", "embed-client-secret")
     assert settings.key_vault_url == "https://contoso-bi.vault.azure.net"
     assert settings.callers.audiences == {"api://powerbi-automation", CLIENT.lower()}
     assert settings.callers.tenants == {TENANT}
@@ -64,13 +64,12 @@ def test_nothing_set_names_everything_that_is_missing() -> None:
         "POWERBI_OPERATIONS_CLIENT_ID",
         "POWERBI_OPERATIONS_CREDENTIAL",
         "MANAGED_IDENTITY_CLIENT_ID",
-        "KEY_VAULT_URL",
         "API_AUDIENCE",
         "API_TENANT_ID",
         "AzureWebJobsStorage",
         "LANDING_STORAGE",
     }
-    assert "KEY_VAULT_URL" in caught.value.detail
+    assert "POWERBI_EMBED_CREDENTIAL" in caught.value.detail
 
 
 @pytest.mark.parametrize(
@@ -80,12 +79,28 @@ def test_nothing_set_names_everything_that_is_missing() -> None:
         ("POWERBI_TENANT_ID", "contoso.onmicrosoft.com", "Must be a GUID."),
         ("POWERBI_TENANT_ID", "   ", "Missing: set it."),
         ("MANAGED_IDENTITY_CLIENT_ID", "{" + CLIENT + "}", "Must be a GUID."),
-        ("POWERBI_EMBED_CREDENTIAL", "certificate:cert", "This kind of credential is not supported yet."),
-        ("POWERBI_EMBED_CREDENTIAL", "federated", "This kind of credential is not supported yet."),
-        ("POWERBI_EMBED_CREDENTIAL", "managedIdentity", "This kind of credential is not supported yet."),
-        ("POWERBI_OPERATIONS_CREDENTIAL", "masterUser:svc", "This kind of credential is not supported yet."),
+        (
+            "POWERBI_EMBED_CREDENTIAL",
+            "managedIdentity",
+            "managedIdentity is refused for this identity: Azure hands out",
+        ),
+        (
+            "POWERBI_EMBED_CREDENTIAL",
+            "ManagedIdentity",
+            "managedIdentity is refused for this identity: Azure hands out",
+        ),
+        ("POWERBI_OPERATIONS_CREDENTIAL", "masterUser:svc", "masterUser is not supported: a person's password"),
+        ("POWERBI_OPERATIONS_CREDENTIAL", "secret", "Must be secret:NAME, where NAME is the name of a secret in Key"),
         ("POWERBI_OPERATIONS_CREDENTIAL", "secret:", "Must be secret:NAME"),
         ("POWERBI_OPERATIONS_CREDENTIAL", "secret:a/b", "Must be secret:NAME"),
+        ("POWERBI_OPERATIONS_CREDENTIAL", "certificate:", "Must be certificate:NAME, where NAME is the name of a cert"),
+        ("POWERBI_OPERATIONS_CREDENTIAL", "federated:name", "Must be federated, certificate:NAME, secret:NAME or man"),
+        (
+            "POWERBI_OPERATIONS_CREDENTIAL",
+            "managedIdentity:name",
+            "Must be federated, certificate:NAME, secret:NAME or",
+        ),
+        ("POWERBI_OPERATIONS_CREDENTIAL", "a-secret-itself", "Must be federated, certificate:NAME, secret:NAME or man"),
         (
             "POWERBI_OPERATIONS_CREDENTIAL",
             "@Microsoft.KeyVault(SecretUri=https://x)",
@@ -144,7 +159,38 @@ def test_the_admin_identity_is_optional_but_not_half_set() -> None:
     assert list(faults(POWERBI_ADMIN_CLIENT_ID=CLIENT)) == ["POWERBI_ADMIN_CREDENTIAL"]
     assert list(faults(POWERBI_ADMIN_CREDENTIAL="secret:admin")) == ["POWERBI_ADMIN_CLIENT_ID"]
     settings = Settings.from_env(good(POWERBI_ADMIN_CLIENT_ID=CLIENT, POWERBI_ADMIN_CREDENTIAL="secret:admin"))
-    assert settings.identities["admin"].secret_name == "admin"
+    assert settings.identities["admin"].credential.vault_name == "admin"
+
+
+@pytest.mark.parametrize(
+    ("value", "credential"),
+    [
+        ("federated", CredentialSettings("federated")),
+        (" Federated ", CredentialSettings("federated")),
+        ("certificate:powerbi-certificate", CredentialSettings("certificate", "powerbi-certificate")),
+        ("Secret: powerbi-secret", CredentialSettings("secret", "powerbi-secret")),
+        ("managedIdentity", CredentialSettings("managedIdentity")),
+    ],
+)
+def test_an_identity_says_how_it_proves_itself(value: str, credential: CredentialSettings) -> None:
+    settings = Settings.from_env(good(POWERBI_OPERATIONS_CREDENTIAL=value))
+    assert settings.identities["operations"].credential == credential
+
+
+def test_a_vault_is_needed_only_where_an_identity_names_what_lies_in_it() -> None:
+    nothing_stored = good(
+        KEY_VAULT_URL=None, POWERBI_EMBED_CREDENTIAL="federated", POWERBI_OPERATIONS_CREDENTIAL="managedIdentity"
+    )
+    assert Settings.from_env(nothing_stored).key_vault_url == ""
+    assert faults(KEY_VAULT_URL=None, POWERBI_EMBED_CREDENTIAL="federated") == {
+        "KEY_VAULT_URL": "Missing: set it. What POWERBI_OPERATIONS_CREDENTIAL means lies in that vault."
+    }
+    assert "POWERBI_EMBED_CREDENTIAL and POWERBI_OPERATIONS_CREDENTIAL" in faults(KEY_VAULT_URL=" ")["KEY_VAULT_URL"]
+
+
+def test_a_vault_that_is_not_needed_has_to_be_one_all_the_same() -> None:
+    federated = {f"POWERBI_{name}_CREDENTIAL": "federated" for name in ("EMBED", "OPERATIONS")}
+    assert list(faults(KEY_VAULT_URL="https://evil.example", **federated)) == ["KEY_VAULT_URL"]
 
 
 def test_storage_by_account_name_gets_the_addresses_of_the_cloud() -> None:
