@@ -13,7 +13,7 @@ from typing import Protocol
 from emulator.entra_tokens import TokenRefused
 from emulator.http import Call, Json, Refusal
 from emulator.powerbi import answers
-from emulator.powerbi.state import RIGHTS, SHARED, State
+from emulator.powerbi.state import PERSONAL, RIGHTS, SHARED, State
 from emulator.powerbi.times import moment
 from emulator.seed import TENANT_ID
 
@@ -133,6 +133,22 @@ def right_in(state: State, workspace: Json, caller: Caller, now: datetime) -> st
     if workspace["created"] and now < moment(workspace["created"]) + state.lasts("workspaceAccessLag"):
         return "None"
     return max(rights, key=RIGHTS.index, default="None")
+
+
+def personal_workspace(state: State, caller: Caller) -> Json:
+    """The caller's "My workspace": the personal one of which it is a member, or an empty one where there is none."""
+    personal = (workspace for workspace in state.workspaces.values() if workspace["type"] == PERSONAL)
+    found = next((workspace for workspace in personal if caller.key in workspace["members"]), None)
+    return found or state.blank("workspaces")
+
+
+def new_personal_workspace(state: State, caller: Caller) -> Json:
+    """The caller's "My workspace", made if there was none: something is about to be put there."""
+    found = personal_workspace(state, caller)
+    if found["id"] in state.workspaces:
+        return found
+    name, members = f"PersonalWorkspace {caller.principal['displayName']}", {caller.key: {"right": "Admin"}}
+    return state.add("workspaces", {"name": name, "type": PERSONAL, "members": members})
 
 
 def groups_of(state: State, principal: Json) -> set[str]:

@@ -1,9 +1,10 @@
-"""The administrator's view of all workspaces."""
+"""The administrator's view of workspaces: all of them, one, its users."""
 
 from __future__ import annotations
 
 from emulator.http import Answer, Json
-from emulator.powerbi import answers, datasets, groups, odata, reports
+from emulator.powerbi import admin_items, answers, groups, odata
+from emulator.powerbi.admin_items import check_grant, check_word
 from emulator.powerbi.operation import Operation, Visit
 from emulator.powerbi.users import members_of
 
@@ -13,7 +14,7 @@ EXPANDABLE = ("users", "reports", "dashboards", "datasets", "dataflows", "workbo
 
 def list_groups(visit: Visit) -> Answer:
     """Every workspace, deleted ones too. `$top` is mandatory; the filter may look into `users`."""
-    _check_grant(visit)
+    check_grant(visit)
     top = _top(visit)
     expanded = _expanded(visit)
     text = visit.call.query.get("$filter")
@@ -21,19 +22,20 @@ def list_groups(visit: Visit) -> Answer:
     everything = [_rendered(visit, workspace) for workspace in visit.state.workspaces.values()]
     found = [group for group in everything if wanted is None or wanted(group)]
     start = visit.whole_number("$skip", 0)
-    hidden = set(EXPANDABLE) - expanded
-    page = [{name: value for name, value in group.items() if name not in hidden} for group in found]
+    page = [_without(group, set(EXPANDABLE) - expanded) for group in found]
     return answers.listing("groups", page[start : start + top], **{"@odata.count": len(found)})
 
 
-def _check_grant(visit: Visit) -> None:
-    """Administrators; service principals of the group, if their app has no application permissions of Power BI."""
-    caller = visit.caller
-    granted = caller.principal["administrator"]
-    if caller.is_app:
-        granted = granted and visit.switch("servicePrincipalsMayReadAdminApis") and not caller.claims.get("roles")
-    if not granted:
-        raise answers.not_authorized()
+def get_group(visit: Visit) -> Answer:
+    """One workspace, with what is expanded."""
+    expanded = _expanded(visit)
+    group = _rendered(visit, admin_items.workspace(visit))
+    return answers.entity("groups", _without(group, set(EXPANDABLE) - expanded))
+
+
+def list_users(visit: Visit) -> Answer:
+    """Of one workspace."""
+    return answers.listing("users", members_of(visit.state, admin_items.workspace(visit)))
 
 
 def _top(visit: Visit) -> int:
@@ -47,8 +49,7 @@ def _top(visit: Visit) -> int:
 
 def _expanded(visit: Visit) -> set[str]:
     names = {name.strip() for name in visit.call.query.get("$expand", "").split(",")} - {""}
-    if names - set(EXPANDABLE):
-        raise answers.invalid("Parameter $expand is missing or invalid")
+    check_word(names, EXPANDABLE)
     return names
 
 
@@ -57,21 +58,20 @@ def _rendered(visit: Visit, workspace: Json) -> Json:
     state, key = visit.state, workspace["id"]
     return groups.rendered(workspace, visit.now) | {
         "description": workspace["description"],
-        "type": "Workspace",
         "state": workspace["state"],
         "hasWorkspaceLevelSettings": False,
         "users": members_of(state, workspace),
-        "reports": [_report(report) for report in state.reports.values() if report["workspaceId"] == key],
-        "datasets": [datasets.rendered(model) for model in state.datasets.values() if model["workspaceId"] == key],
-        "dashboards": [],
-        "dataflows": [],
+        **{kind: [render(item) for item in state.within(kind, key)] for kind, render in admin_items.RENDERERS.items()},
         "workbooks": [],
     }
 
 
-def _report(report: Json) -> Json:
-    shown = {"id": report["id"], "reportType": reports.kind_of(report), "name": report["name"]}
-    return shown | ({"datasetId": report["datasetId"]} if report["datasetId"] else {})
+def _without(group: Json, hidden: set[str]) -> Json:
+    return {name: value for name, value in group.items() if name not in hidden}
 
 
-OPERATIONS = (Operation("GET", "/admin/groups", list_groups, ("Tenant.Read.All", "Tenant.ReadWrite.All")),)
+OPERATIONS = (
+    Operation("GET", "/admin/groups", list_groups, admin_items.SCOPES),
+    Operation("GET", "/admin/groups/{groupId}", get_group, admin_items.SCOPES),
+    Operation("GET", "/admin/groups/{groupId}/users", list_users, admin_items.SCOPES),
+)

@@ -6,6 +6,7 @@ exactly one of them, so that a reader of a handler sees which.
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -14,6 +15,12 @@ from emulator.http import Answer, Refusal
 REGION_HOST = "wabi-west-europe-redirect.analysis.windows.net"
 ERROR_INFO = "X-PowerBI-Error-Info"
 JSON_TYPE = "application/json; charset=utf-8"
+
+
+def region_config() -> str:
+    """What embed URLs carry in their `config`: where the tenant's region is."""
+    config = json.dumps({"clusterUrl": f"https://{REGION_HOST}"}).encode()
+    return base64.b64encode(config).decode().replace("=", "%3D")
 
 
 def domain(status: int, code: str, *, culprit: bool = True) -> Refusal:
@@ -79,6 +86,20 @@ def entity(kind: str, value: dict[str, Any], status: int = 200) -> Answer:
     """One object, bare, with its context."""
     context = f"http://{REGION_HOST}/v1.0/myorg/$metadata#{kind}/$entity"
     return Answer(status, {"@odata.context": context, **value})
+
+
+def instance(kind: str, value: dict[str, Any]) -> Answer:
+    """One object that is not of a set, known by the name of its type."""
+    context = f"http://{REGION_HOST}/v1.0/myorg/$metadata#Microsoft.PowerBI.ServiceContracts.Api.V1.{kind}"
+    return Answer(200, {"@odata.context": context, **value})
+
+
+def in_group(answer: Answer, group_id: str) -> Answer:
+    """The answer with a context that names the workspace, as that of everything in one does."""
+    if isinstance(answer.body, dict) and "@odata.context" in answer.body:
+        context = answer.body["@odata.context"].replace("/$metadata#", f"/groups/{group_id}/$metadata#")
+        answer.body = answer.body | {"@odata.context": context}
+    return answer
 
 
 def done() -> Answer:

@@ -1,17 +1,23 @@
 """Reading a request's body as the service does: names in any case, undeclared fields ignored, wrong types refused.
 
+JSON, or a posted form: what a form can't say (objects, and so lists of them) arrives empty, as it does there.
+
 A shape is the name of a JSON type, a tuple of allowed words, a list with the shape of its items, or a dict of fields.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import parse_qs
 
 from emulator.http import Call, Json
 from emulator.powerbi import answers
 
 Shape = str | tuple[str, ...] | list[Any] | dict[str, Any]
 _TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "boolean": (bool,), "integer": (int,), "any": (object,)}
+_FORM = "application/x-www-form-urlencoded"
+_TRUTH = {"true": True, "false": False}
 
 
 def read(call: Call, shape: dict[str, Any], *, required: bool) -> Json:
@@ -23,13 +29,42 @@ def read(call: Call, shape: dict[str, Any], *, required: bool) -> Json:
         if required:
             raise answers.invalid("The request body is missing")
         return {}
-    if "json" not in call.headers.get("content-type", "").lower():
-        raise answers.unsupported_media("The request contains an entity body but no Content-Type header of JSON")
+    return dict(_fit(_parsed(call, shape), shape, "", call.notes))
+
+
+def _parsed(call: Call, shape: dict[str, Any]) -> Any:
+    kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not kind:
+        raise answers.unsupported_media(
+            "The request contains an entity body but no Content-Type header. "
+            "The inferred media type 'application/octet-stream' is not supported for this resource."
+        )
+    if kind == _FORM:
+        return _from_form(call, shape)
+    if "json" not in kind:
+        raise answers.unsupported_media(f"The request entity's media type '{kind}' is not supported for this resource.")
     try:
-        value = call.json()
+        return json.loads(call.body.decode("utf-8-sig"))
     except ValueError as fault:
         raise answers.invalid("The request body is not valid JSON") from fault
-    return dict(_fit(value, shape, "", call.notes))
+
+
+def _from_form(call: Call, shape: dict[str, Any]) -> Json:
+    """The form's fields, each read as its shape wants it."""
+    fields = parse_qs(call.body.decode(errors="replace"), keep_blank_values=True)
+    shapes = {name.lower(): part for name, part in shape.items()}
+    return {name: _from_texts(texts, shapes.get(name.lower(), "string")) for name, texts in fields.items()}
+
+
+def _from_texts(texts: list[str], shape: Shape) -> Any:
+    if isinstance(shape, list):
+        return [_from_texts([text], shape[0]) for text in texts]
+    if isinstance(shape, dict):
+        return {}
+    text = texts[-1]
+    if shape == "boolean":
+        return _TRUTH.get(text.lower(), text)
+    return int(text) if shape == "integer" and text.lstrip("-").isdecimal() else text
 
 
 def _fit(value: Any, shape: Shape, place: str, notes: list[str]) -> Any:

@@ -198,7 +198,7 @@ def _minted(visit: Visit, wanted: Wanted, *, trial: bool) -> Answer:
     token = seal(grant, visit.key)
     expiration = wire_seconds(ends)
     visit.state.add("embedTokens", _kept(visit, wanted, grant, token, expiration) | {"trial": trial}, token_id)
-    return answers.entity("embedToken", {"token": token, "tokenId": token_id, "expiration": expiration})
+    return answers.instance("GenerateTokenResponse", {"token": token, "tokenId": token_id, "expiration": expiration})
 
 
 def _expiration(visit: Visit, minutes: int) -> datetime:

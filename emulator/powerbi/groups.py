@@ -8,7 +8,7 @@ from emulator.http import Answer, Json
 from emulator.powerbi import answers, odata
 from emulator.powerbi.access import Caller, capacity_of, right_in
 from emulator.powerbi.operation import Operation, Visit, both, writing
-from emulator.powerbi.state import SHARED, State
+from emulator.powerbi.state import PERSONAL, SHARED, State
 from emulator.powerbi.times import moment, stored
 
 STORAGE_FORMATS = ("Small", "Large")
@@ -22,6 +22,7 @@ def rendered(workspace: Json, now: datetime) -> Json:
         "id": workspace["id"],
         "isReadOnly": False,
         "isOnDedicatedCapacity": capacity != SHARED,
+        "type": workspace["type"],
         "name": workspace["name"],
     }
     if capacity != SHARED:
@@ -30,11 +31,13 @@ def rendered(workspace: Json, now: datetime) -> Json:
 
 
 def accessible(state: State, caller: Caller, now: datetime) -> list[Json]:
-    """The active workspaces in which the caller has a role."""
+    """The active workspaces in which the caller has a role; nobody's own."""
     return [
         workspace
         for workspace in state.workspaces.values()
-        if workspace["state"] == "Active" and right_in(state, workspace, caller, now) != "None"
+        if workspace["state"] == "Active"
+        and workspace["type"] != PERSONAL
+        and right_in(state, workspace, caller, now) != "None"
     ]
 
 
@@ -48,7 +51,8 @@ def list_groups(visit: Visit) -> Answer:
     ]
     wanted = odata.compiled(visit.call.query["$filter"]) if visit.call.query.get("$filter") else None
     found = [group for group in seen if wanted is None or wanted(group)]
-    return answers.listing("groups", visit.page(found, visit.switch("groupsPageSize")))
+    page = visit.page(found, visit.switch("groupsPageSize"))
+    return answers.listing("groups", page, **{"@odata.count": len(found)})
 
 
 def get_group(visit: Visit) -> Answer:
@@ -85,9 +89,7 @@ def delete_group(visit: Visit) -> Answer:
     """The workspace is kept as deleted, for administrators to see; what was in it is gone, its name is free."""
     workspace = visit.workspace("Admin")
     workspace |= {"state": "Deleted", "members": {}}
-    for records in (visit.state.datasets, visit.state.reports):
-        for key in [key for key, record in records.items() if record["workspaceId"] == workspace["id"]]:
-            del records[key]
+    visit.state.empty(workspace["id"])
     return answers.done()
 
 

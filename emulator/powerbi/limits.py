@@ -9,6 +9,44 @@ from datetime import datetime, timedelta
 
 from emulator.http import Json
 
+HOUR, MINUTE = 3600, 60
+
+
+def _hourly(calls: int) -> list[Json]:
+    return [{"calls": calls, "seconds": HOUR}]
+
+
+_TWO_HUNDRED = (
+    "GET /admin/groups/{groupId}",
+    "GET /admin/groups/{groupId}/users",
+    "GET /admin/groups/{groupId}/reports",
+    "GET /admin/groups/{groupId}/datasets",
+    "GET /admin/groups/{groupId}/dashboards",
+    "GET /admin/groups/{groupId}/dataflows",
+    "GET /admin/datasets/{datasetId}/users",
+    "GET /admin/dashboards/{dashboardId}/tiles",
+    "GET /admin/dataflows",
+    "GET /admin/capacities",
+    "GET /admin/apps",
+    "GET /admin/pipelines",
+    "GET /admin/activityevents",
+)
+_FIVE_A_MINUTE = ("datasets", "reports", "dashboards")
+_QUERIES = [{"calls": 120, "seconds": MINUTE, "per": "caller"}]
+PUBLISHED: dict[str, list[Json]] = {
+    "GET /admin/groups": [*_hourly(50), {"calls": 15, "seconds": MINUTE}],
+    **{f"GET /admin/{kind}": [*_hourly(50), {"calls": 5, "seconds": MINUTE}] for kind in _FIVE_A_MINUTE},
+    "GET /admin/workspaces/modified": _hourly(30),
+    "POST /admin/workspaces/getInfo": _hourly(500),
+    "GET /admin/workspaces/scanResult/{scanId}": _hourly(500),
+    "GET /admin/workspaces/scanStatus/{scanId}": _hourly(10_000),
+    **{name: _hourly(200) for name in _TWO_HUNDRED},
+    "POST /datasets/{datasetId}/executeQueries": _QUERIES,
+    "POST /groups/{groupId}/datasets/{datasetId}/executeQueries": _QUERIES,
+    "POST /RefreshUserPermissions": [{"calls": 1, "seconds": HOUR, "per": "caller"}],
+}
+"""Every number that Microsoft publishes for an operation that is emulated."""
+
 
 class RateLimiter:
     """Remembers the calls that were let through. Follows Power BI's clock, so advancing it ends a window."""

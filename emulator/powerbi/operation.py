@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from emulator.powerbi.access import Caller
 from emulator.powerbi.state import State
 
 BASE = "/v1.0/myorg"
+IN_GROUP = "/groups/{groupId}"
 
 
 @dataclass
@@ -41,7 +42,12 @@ class Visit:
         return access.right_in(self.state, workspace, self.caller, self.now)
 
     def workspace(self, needed: str = "Viewer") -> Json:
-        """The workspace of the path; refuses a caller who does not see it or whose right in it is too weak."""
+        """The workspace of the path; refuses a caller who does not see it or whose right in it is too weak.
+
+        A path without a group means the caller's own, "My workspace", which applications don't have.
+        """
+        if "groupId" not in self.call.parameters:
+            return self._my_workspace()
         found = self.state.workspaces.get(self.parameter("groupId"))
         right = self.right(found) if found and found["state"] == "Active" else "None"
         if found is None or right == "None":
@@ -52,11 +58,23 @@ class Visit:
 
     def dataset(self, workspace: Json) -> Json:
         """The dataset of the path, in that workspace."""
-        return self._item(self.state.datasets, "datasetId", workspace)
+        return self.item("datasets", "datasetId", workspace)
 
     def report(self, workspace: Json) -> Json:
         """The report of the path, in that workspace."""
-        return self._item(self.state.reports, "reportId", workspace)
+        return self.item("reports", "reportId", workspace)
+
+    def dashboard(self, workspace: Json) -> Json:
+        """The dashboard of the path, in that workspace."""
+        return self.item("dashboards", "dashboardId", workspace)
+
+    def buildable_dataset(self, dataset_id: str) -> Json:
+        """The dataset of that id, wherever it lies, if the caller may build upon it; 404 as for one there isn't."""
+        found = self.state.datasets.get(dataset_id.lower())
+        home = self.state.workspaces.get(found["workspaceId"]) if found else None
+        if found is None or home is None or not access.is_at_least(self.right(home), "Contributor"):
+            raise answers.not_found()
+        return found
 
     def whole_number(self, name: str, default: int, lowest: int = 0) -> int:
         """A query parameter that is a whole number; 400 if it is something else."""
@@ -72,11 +90,17 @@ class Visit:
         start = self.whole_number("$skip", 0)
         return records[start : start + self.whole_number("$top", size)]
 
-    def _item(self, records: dict[str, Json], name: str, workspace: Json) -> Json:
-        found = records.get(self.parameter(name))
+    def item(self, kind: str, name: str, workspace: Json) -> Json:
+        """The record of that kind which the path names, if it lies in the workspace."""
+        found = self.state.maps[kind].get(self.parameter(name))
         if found is None or found["workspaceId"] != workspace["id"]:
             raise answers.not_found()
         return found
+
+    def _my_workspace(self) -> Json:
+        if self.caller.is_app:
+            raise answers.not_for_applications(self.switch("myWorkspaceForApplicationsStatus"))
+        return access.personal_workspace(self.state, self.caller)
 
     def _no_workspace(self) -> Refusal:
         form = self.switch("noWorkspaceAccess")
@@ -103,6 +127,21 @@ class Operation:
     def name(self) -> str:
         """As the rate limits call it."""
         return f"{self.method} {self.path}"
+
+    @property
+    def lies_in_group(self) -> bool:
+        """Whether it is about something in a workspace."""
+        return self.path.startswith(f"{IN_GROUP}/")
+
+    @property
+    def spellings(self) -> set[str]:
+        """The path as clients write it: some encode quotes, old ones leave out an action's `Default.`."""
+        return {self.path, self.path.replace("'", "%27"), self.path.replace("/Default.", "/")}
+
+
+def in_my_workspace(operations: Iterable[Operation]) -> tuple[Operation, ...]:
+    """Their twins without a group, which are about the caller's own workspace."""
+    return tuple(replace(operation, path=operation.path.removeprefix(IN_GROUP)) for operation in operations)
 
 
 def both(area: str) -> tuple[str, ...]:

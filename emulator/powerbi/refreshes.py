@@ -8,7 +8,7 @@ from emulator.http import Answer, Json
 from emulator.powerbi import answers, refresh_runs
 from emulator.powerbi.access import capacity_of, is_dedicated
 from emulator.powerbi.datasets import LIVE_MODES
-from emulator.powerbi.operation import BASE, Operation, Visit, both, writing
+from emulator.powerbi.operation import BASE, Operation, Visit, both, in_my_workspace, writing
 from emulator.powerbi.refresh_runs import ENHANCED, Run
 from emulator.powerbi.refresh_start import DEDICATED_CAP, SHARED_CAP, Start, begin
 from emulator.powerbi.state import State
@@ -147,7 +147,8 @@ def _is_paused(visit: Visit, workspace: Json) -> bool:
 def _headers(visit: Visit, workspace: Json, dataset: Json) -> dict[str, str]:
     """Where an enhanced refresh is found."""
     request_id = visit.call.request_id
-    path = f"{BASE}/groups/{workspace['id']}/datasets/{dataset['id']}/refreshes/{request_id}"
+    group = f"/groups/{workspace['id']}" if "groupId" in visit.call.parameters else ""
+    path = f"{BASE}{group}/datasets/{dataset['id']}/refreshes/{request_id}"
     return {"x-ms-request-id": request_id, "Location": f"https://{visit.call.host}{path}"}
 
 
@@ -217,9 +218,10 @@ def _objects(dataset: Json, request: Json) -> list[Json]:
 
 
 _REFRESHES = "/groups/{groupId}/datasets/{datasetId}/refreshes"
-OPERATIONS = (
+_IN_GROUP = (
     Operation("POST", _REFRESHES, start_refresh, writing("Dataset"), _BODY, body_required=False),
     Operation("GET", _REFRESHES, history, both("Dataset")),
     Operation("GET", _REFRESHES + "/{refreshId}", refresh_details, both("Dataset")),
     Operation("DELETE", _REFRESHES + "/{refreshId}", cancel_refresh, writing("Dataset")),
 )
+OPERATIONS = (*_IN_GROUP, *in_my_workspace(_IN_GROUP))

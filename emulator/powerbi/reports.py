@@ -1,16 +1,17 @@
-"""Reports: list, get, pages."""
+"""Reports: list, get, pages, data sources, clone, rebind, delete."""
 
 from __future__ import annotations
 
-import base64
-import json
+from copy import deepcopy
 
 from emulator.http import Answer, Json
 from emulator.powerbi import answers
-from emulator.powerbi.answers import REGION_HOST
-from emulator.powerbi.operation import Operation, Visit, both
+from emulator.powerbi.access import is_at_least, new_personal_workspace
+from emulator.powerbi.answers import region_config
+from emulator.powerbi.operation import IN_GROUP, Operation, Visit, both, in_my_workspace, writing
 
 POWER_BI, PAGINATED = "PowerBIReport", "PaginatedReport"
+MY_WORKSPACE = "00000000-0000-0000-0000-000000000000"
 
 
 def kind_of(report: Json) -> str:
@@ -23,14 +24,13 @@ def rendered(report: Json, api_host: str) -> Json:
     app = api_host.replace("api.", "app.", 1)
     paginated = kind_of(report) == PAGINATED
     group, key = report["workspaceId"], report["id"]
-    config = base64.b64encode(json.dumps({"clusterUrl": f"https://{REGION_HOST}"}).encode()).decode()
     shown: Json = {
         "id": key,
         "reportType": kind_of(report),
         "name": report["name"],
         "webUrl": f"https://{app}/groups/{group}/{'rdlreports' if paginated else 'reports'}/{key}",
         "embedUrl": f"https://{app}/{'rdlEmbed' if paginated else 'reportEmbed'}?reportId={key}&groupId={group}"
-        f"&config={config.replace('=', '%3D')}",
+        f"&config={region_config()}",
         "isOwnedByMe": True,
         "users": [],
         "subscriptions": [],
@@ -42,8 +42,7 @@ def rendered(report: Json, api_host: str) -> Json:
 
 def list_reports(visit: Visit) -> Answer:
     """All of the workspace; there is no paging."""
-    workspace = visit.workspace()
-    found = [record for record in visit.state.reports.values() if record["workspaceId"] == workspace["id"]]
+    found = visit.state.within("reports", visit.workspace()["id"])
     return answers.listing("reports", [rendered(record, visit.call.host) for record in found])
 
 
@@ -66,9 +65,73 @@ def get_page(visit: Visit) -> Answer:
     return answers.entity("pages", dict(found))
 
 
-OPERATIONS = (
-    Operation("GET", "/groups/{groupId}/reports", list_reports, both("Report")),
-    Operation("GET", "/groups/{groupId}/reports/{reportId}", get_report, both("Report")),
-    Operation("GET", "/groups/{groupId}/reports/{reportId}/pages", list_pages, both("Report")),
-    Operation("GET", "/groups/{groupId}/reports/{reportId}/pages/{pageName}", get_page, both("Report")),
+def list_datasources(visit: Visit) -> Answer:
+    """Where a paginated report gets its data; other reports get it from their dataset."""
+    report = visit.report(visit.workspace())
+    if kind_of(report) != PAGINATED:
+        raise answers.invalid("Invalid report. This API can only be called on a paginated report")
+    return answers.listing("datasources", [dict(source) for source in report["datasources"]])
+
+
+def clone_report(visit: Visit) -> Answer:
+    """A copy under another name, here or in another workspace, upon the same dataset or another one."""
+    workspace = visit.workspace("Contributor")
+    report = visit.report(workspace)
+    if not visit.body.get("name"):
+        raise answers.invalid("Parameter name is missing or invalid")
+    wanted = visit.body.get("targetWorkspaceId", "").lower()
+    copy = deepcopy(report) | {
+        "name": visit.body["name"],
+        "workspaceId": (_target(visit, wanted) if wanted else workspace)["id"],
+        "datasetId": _dataset_id(visit, report, str(visit.body.get("targetModelId", report["datasetId"]))),
+    }
+    return answers.entity("reports", rendered(visit.state.add("reports", copy), visit.call.host))
+
+
+def rebind_report(visit: Visit) -> Answer:
+    """Put it upon another dataset."""
+    report = visit.report(visit.workspace("Contributor"))
+    if not visit.body.get("datasetId"):
+        raise answers.invalid("Parameter datasetId is missing or invalid")
+    report["datasetId"] = _dataset_id(visit, report, visit.body["datasetId"])
+    return answers.done()
+
+
+def delete_report(visit: Visit) -> Answer:
+    """Its dataset stays."""
+    del visit.state.reports[visit.report(visit.workspace("Contributor"))["id"]]
+    return answers.done()
+
+
+def _target(visit: Visit, workspace_id: str) -> Json:
+    """The workspace that a copy goes to; the all-zero id is the caller's own."""
+    if workspace_id == MY_WORKSPACE and not visit.caller.is_app:
+        return new_personal_workspace(visit.state, visit.caller)
+    found = visit.state.workspaces.get(workspace_id)
+    if found is None or found["state"] != "Active" or not is_at_least(visit.right(found), "Contributor"):
+        raise answers.not_authorized()
+    return found
+
+
+def _dataset_id(visit: Visit, report: Json, wanted: str) -> str:
+    """The dataset that a report is to show: one upon which the caller may build. A paginated report has none."""
+    if wanted.lower() == report["datasetId"]:
+        return wanted.lower()
+    if kind_of(report) == PAGINATED:
+        raise answers.invalid("Invalid report. This API can't be called on a paginated report")
+    return str(visit.buildable_dataset(wanted)["id"])
+
+
+_REPORT = IN_GROUP + "/reports/{reportId}"
+_CLONE: Json = {"name": "string", "targetWorkspaceId": "string", "targetModelId": "string"}
+_IN_GROUP = (
+    Operation("GET", IN_GROUP + "/reports", list_reports, both("Report")),
+    Operation("GET", _REPORT, get_report, both("Report")),
+    Operation("DELETE", _REPORT, delete_report, writing("Report")),
+    Operation("GET", _REPORT + "/pages", list_pages, both("Report")),
+    Operation("GET", _REPORT + "/pages/{pageName}", get_page, both("Report")),
+    Operation("GET", _REPORT + "/datasources", list_datasources, both("Report")),
+    Operation("POST", _REPORT + "/Clone", clone_report, ("Content.Create",), _CLONE),
+    Operation("POST", _REPORT + "/Rebind", rebind_report, writing("Report"), {"datasetId": "string"}),
 )
+OPERATIONS = (*_IN_GROUP, *in_my_workspace(_IN_GROUP))

@@ -7,7 +7,8 @@ import re
 from emulator.http import Answer, Json
 from emulator.powerbi import answers
 from emulator.powerbi.access import is_dedicated
-from emulator.powerbi.operation import Operation, Visit, both, writing
+from emulator.powerbi.datasets import check_owner
+from emulator.powerbi.operation import Operation, Visit, both, in_my_workspace, writing
 from emulator.powerbi.refreshes import check_model
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -44,8 +45,7 @@ def update_schedule(visit: Visit) -> Answer:
     workspace = visit.workspace("Contributor")
     dataset = visit.dataset(workspace)
     check_model(dataset)
-    if dataset["owner"] != visit.caller.key:
-        raise answers.not_authorized(403)
+    check_owner(visit, dataset)
     change = visit.body.get("value")
     if not change:
         raise answers.invalid("Parameter value is missing or invalid")
@@ -75,7 +75,8 @@ def _check(visit: Visit, change: Json, result: Json) -> None:
 
 
 _SCHEDULE = "/groups/{groupId}/datasets/{datasetId}/refreshSchedule"
-OPERATIONS = (
+_IN_GROUP = (
     Operation("GET", _SCHEDULE, get_schedule, both("Dataset")),
     Operation("PATCH", _SCHEDULE, update_schedule, writing("Dataset"), _BODY),
 )
+OPERATIONS = (*_IN_GROUP, *in_my_workspace(_IN_GROUP))

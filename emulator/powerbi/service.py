@@ -10,17 +10,28 @@ from typing import Literal
 from emulator.clock import Clock
 from emulator.http import Answer, Call, Handler, Json, Service
 from emulator.powerbi import (
+    activity,
     admin,
+    admin_items,
     answers,
+    apps,
     body,
     capacities,
+    dashboards,
+    dataflows,
     datasets,
     embed_tokens,
     features,
+    gateways,
     groups,
+    imports,
+    parameters,
+    pipelines,
     profiles,
+    queries,
     refreshes,
     reports,
+    scans,
     schedules,
     users,
 )
@@ -35,13 +46,24 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
     *capacities.OPERATIONS,
     *datasets.OPERATIONS,
+    *parameters.OPERATIONS,
+    *queries.OPERATIONS,
     *refreshes.OPERATIONS,
     *schedules.OPERATIONS,
     *reports.OPERATIONS,
+    *dashboards.OPERATIONS,
+    *dataflows.OPERATIONS,
+    *imports.OPERATIONS,
+    *apps.OPERATIONS,
+    *gateways.OPERATIONS,
+    *pipelines.OPERATIONS,
     *embed_tokens.OPERATIONS,
     *profiles.OPERATIONS,
     *features.OPERATIONS,
     *admin.OPERATIONS,
+    *admin_items.OPERATIONS,
+    *scans.OPERATIONS,
+    *activity.OPERATIONS,
 )
 
 
@@ -61,7 +83,7 @@ class PowerBI(Service):
         self._real_now = real_now
         self._key = secrets.token_bytes(32)
         for operation in OPERATIONS:
-            for path in {operation.path, operation.path.replace("'", "%27")}:  # some clients encode the quotes
+            for path in operation.spellings:
                 self.router.add(operation.method, BASE + path, self._through(operation))
         self.reset("default")
 
@@ -112,7 +134,8 @@ class PowerBI(Service):
             visit = Visit(call, caller, self._state, self._clock.now(), self._real_now(), self._key)
             if operation.body is not None:
                 visit.body = body.read(call, operation.body, required=operation.body_required)
-            return operation.handler(visit)
+            answer = operation.handler(visit)
+            return answers.in_group(answer, call.parameters["groupId"].lower()) if operation.lies_in_group else answer
 
         return handler
 

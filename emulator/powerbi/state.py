@@ -18,6 +18,8 @@ RIGHTS = ("None", "Viewer", "Contributor", "Member", "Admin")
 """In a workspace, weakest first."""
 CAPACITY_RIGHTS = ("None", "Assign", "Admin")
 OUTCOMES = ("Completed", "Failed", "Cancelled", "Disabled", "TimedOut")
+PERSONAL = "PersonalGroup"
+"""The type of somebody's own workspace, which the API calls "My workspace"."""
 SHARED = ""
 """The capacity of a workspace that is on none."""
 
@@ -43,6 +45,7 @@ _DEFAULTS: dict[str, Json] = {
     "workspaces": {
         "name": "",
         "description": "",
+        "type": "Workspace",
         "state": "Active",
         "capacityId": SHARED,
         "storageFormat": "Small",
@@ -58,6 +61,9 @@ _DEFAULTS: dict[str, Json] = {
         "tables": [],
         "partitions": {},
         "parameters": [],
+        "datasources": [],
+        "upstreamDataflows": [],
+        "queryResults": {},
         "mode": "Import",
         "targetStorageMode": "Abf",
         "created": "",
@@ -68,7 +74,21 @@ _DEFAULTS: dict[str, Json] = {
         "isEffectiveIdentityRequired": None,
         "isEffectiveIdentityRolesRequired": None,
     },
-    "reports": {"name": "", "workspaceId": "", "datasetId": "", "pages": [], "description": ""},
+    "reports": {"name": "", "workspaceId": "", "datasetId": "", "pages": [], "datasources": [], "description": ""},
+    "dashboards": {"displayName": "", "workspaceId": "", "isReadOnly": False, "tiles": []},
+    "dataflows": {"name": "", "description": "", "workspaceId": "", "configuredBy": "", "datasources": []},
+    "imports": {
+        "name": "",
+        "workspaceId": "",
+        "importState": "Succeeded",
+        "created": "",
+        "updated": "",
+        "datasets": [],
+        "reports": [],
+    },
+    "apps": {"name": "", "description": "", "workspaceId": "", "publishedBy": "", "updated": "", "members": []},
+    "gateways": {"name": "", "type": "Resource", "publicKey": {}, "admins": [], "datasources": []},
+    "pipelines": {"displayName": "", "description": "", "stages": [], "admins": []},
     "refreshes": {
         "datasetId": "",
         "refreshType": "ViaApi",
@@ -83,6 +103,8 @@ _DEFAULTS: dict[str, Json] = {
     },
     "profiles": {"displayName": "", "owner": ""},
     "embedTokens": {},
+    "scans": {"workspaces": [], "options": [], "created": ""},
+    "activityEvents": {"CreationTime": "", "Operation": "", "Activity": "", "UserId": ""},
 }
 MAPS = tuple(_DEFAULTS)
 _REFERENCES = ("workspaceId", "datasetId", "capacityId", "owner")
@@ -154,6 +176,20 @@ class State:
         self.maps.update(maps)
         self.switches = values
 
+    def blank(self, name: str) -> Json:
+        """A record with the map's defaults, under an id of its own, that is in no map."""
+        return _complete(name, str(uuid.uuid4()), {})
+
+    def within(self, name: str, workspace_id: str) -> list[Json]:
+        """The records of the map that lie in the workspace."""
+        return [record for record in self.maps[name].values() if record.get("workspaceId") == workspace_id]
+
+    def empty(self, workspace_id: str) -> None:
+        """Remove all that lies in the workspace."""
+        for records in self.maps.values():
+            for key in [key for key, record in records.items() if record.get("workspaceId") == workspace_id]:
+                del records[key]
+
     def snapshot(self) -> Json:
         """A copy of everything, with the switches."""
         return deepcopy({**self.maps, "switches": self.switches})
@@ -168,7 +204,7 @@ def _complete(name: str, key: str, record: Json) -> Json:
     """With all that its map's records have; ids and principal keys in lower case, as they are looked up."""
     whole = {**deepcopy(_DEFAULTS[name]), **record, "id": key}
     whole |= {part: whole[part].lower() for part in _REFERENCES if isinstance(whole.get(part), str)}
-    for part in ("members", "rights"):
+    for part in ("members", "rights", "admins"):
         if isinstance(whole.get(part), dict):
             whole[part] = {held.lower(): right for held, right in whole[part].items()}
         elif isinstance(whole.get(part), list):
@@ -201,7 +237,7 @@ def _check(place: str, record: Json) -> None:
     for name in ("refreshDuration", "duration"):
         if name in record:
             parse_duration(record[name])
-    for name in ("started", "accepted", "cancelled", "created"):
+    for name in ("started", "accepted", "cancelled", "created", "updated", "CreationTime"):
         if record.get(name):
             moment(record[name])
     for names, words in ((record.get("members"), RIGHTS), (record.get("rights"), CAPACITY_RIGHTS)):

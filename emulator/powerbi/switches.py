@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.durations import parse_duration
-
-HOUR = 3600
+from emulator.powerbi.limits import PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,7 @@ _ACCESS = {
     ),
     "expiredToken": _choice(("body", "header"), "Where 403 TokenExpired stands."),
     "servicePrincipalsMayUseApis": Switch(True, "Tenant setting: service principals (of the group) may call the API."),
+    "myWorkspaceForApplicationsStatus": _status(403, "a service principal that asks for My workspace or for apps"),
     "servicePrincipalsMayCreateWorkspaces": Switch(True, "Tenant setting that gates POST /groups, maybe."),
     "servicePrincipalsMayUseProfiles": Switch(True, "Tenant setting: service principals may create and use profiles."),
     "servicePrincipalsMayReadAdminApis": Switch(
@@ -90,6 +90,17 @@ _REFRESHES = {
     "unknownRefreshObjects": _choice(("accept", "fail"), "A refresh of a table or partition that the model lacks."),
     "scheduleTimes": _choice(("halfHours", "any"), "Which times of day a schedule may name."),
 }
+_CONTENT = {
+    "datasetExecuteQueries": Switch(True, "Tenant setting: Dataset Execute Queries REST API."),
+    "queryRefusedStatus": _status(400, "a query by a service principal on a model with row-level security"),
+}
+_ADMIN = {
+    "enhancedAdminResponses": Switch(True, "Tenant setting: scans may tell the schema of datasets."),
+    "tooManyScanIdsStatus": _status(400, "a scan of no workspace, or of more than 100"),
+    "scanPending": _lag("PT0.2S", "How long a scan is NotStarted."),
+    "scanDuration": _lag("PT1S", "How long a scan takes in all."),
+    "activityLogDays": Switch(30, "How many days back the activity log reaches."),
+}
 _TOKENS = {
     "tooManyTokenItemsStatus": _status(400, "more than 50 reports, datasets or target workspaces in one token"),
     "tokenWithoutAccessStatus": _status(403, "an embed token for what the caller has no sufficient role in"),
@@ -102,15 +113,12 @@ _TOKENS = {
 _LIMITS = {
     "missingTopStatus": _status(400, "an admin list without the mandatory $top"),
     "rateLimits": Switch(
-        {
-            "GET /admin/groups": [{"calls": 50, "seconds": HOUR}, {"calls": 15, "seconds": 60}],
-            "POST /RefreshUserPermissions": [{"calls": 1, "seconds": HOUR, "per": "caller"}],
-        },
+        PUBLISHED,
         "Calls that each operation allows in a time; `per` is tenant (default) or caller. A null lifts a limit.",
     ),
 }
 
-SWITCHES: dict[str, Switch] = _ACCESS | _GROUPS | _REFRESHES | _TOKENS | _LIMITS
+SWITCHES: dict[str, Switch] = _ACCESS | _GROUPS | _REFRESHES | _CONTENT | _TOKENS | _ADMIN | _LIMITS
 
 
 def defaults() -> dict[str, Any]:

@@ -218,6 +218,8 @@ def _text(name: str, text: str, shape: Json) -> list[str]:
 
 def _plain(place: str, value: Any, shape: Json) -> list[str]:
     kind = shape["type"]
+    if value is None and shape.get("nullable"):
+        return []
     if not isinstance(value, _JSON_TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
         return [f"{place} is not of type {kind}"]
     faults = [f"{place} is none of {', '.join(shape['enum'])}"] if value not in shape.get("enum", [value]) else []

@@ -8,6 +8,7 @@ import inspect
 import itertools
 import pkgutil
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from emulator.powerbi.service import OPERATIONS
 
 LIST = "operations that our client sends"
 """The name of the test property that carries the coverage list to the end of the run."""
+_WIDTH, _NO_BREAK = 150, "\0"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _SHARED = Path(shared.__path__[0])
 _CLIENT = Path(shared.powerbi.__path__[0])
@@ -128,8 +130,9 @@ def listed(exchanges: Iterable[Exchange]) -> list[str]:
         lines.append(f"{operation:<28} {emulated or 'NOT EMULATED':<75} {verdicts[0]:>8} {verdicts[1]:>8}")
     used = {emulated for _, emulated in by_operation}
     beyond = sorted(operation.name for operation in OPERATIONS if operation.name not in used)
-    lines.append(f"{len(by_operation)} operations sent; {len(beyond)} more are emulated: {', '.join(beyond)}")
-    return lines
+    lines.append(f"{len(by_operation)} operations sent; {len(beyond)} more are emulated:")
+    unbroken = ", ".join(name.replace(" ", _NO_BREAK) for name in beyond)
+    return lines + [line.replace(_NO_BREAK, " ") for line in textwrap.wrap(unbroken, _WIDTH, break_on_hyphens=False)]
 
 
 def _verdict(made: Iterable[Exchange], faults: str) -> str:

@@ -132,7 +132,7 @@ def test_a_request_for_what_the_contract_lacks_is_found_out() -> None:
     assert check_request("GET", "/groups", {"$top": "all"}) == ["$top is not a whole number"]
     assert check_request("GET", "/groups/sales", {}) == ["groupId is not of format uuid"]
     assert check_request("POST", "/groups", {}) == ["the body is missing"]
-    assert check_request("GET", "/reports", {}) == ["the contract, as far as it is in use, has no GET /reports"]
+    assert check_request("GET", "/tables", {}) == ["the contract, as far as it is in use, has no GET /tables"]
 
 
 def test_a_list_of_requests_is_checked_as_far_as_it_went_to_power_bi() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.contract import tour_of_content
 from tests.emulator.powerbi_driver import (
     APPS,
     CALENDAR_MODEL,
@@ -27,6 +28,8 @@ def taken() -> Driver:
     """A driver that has called every operation, most in several ways."""
     driver = Driver()
     for part in (_groups, _users, _capacities, _datasets, _refreshes, _schedules, _reports, _tokens, _others):
+        part(driver)
+    for part in (tour_of_content.in_groups, tour_of_content.in_my_workspace, tour_of_content.as_administrator):
         part(driver)
     return driver
 

@@ -31,7 +31,7 @@ SALES_REFRESHES = f"/groups/{SALES}/datasets/{SALES_MODEL}/refreshes"
 SHARED_REFRESHES = f"/groups/{REFERENCE}/datasets/{CALENDAR_MODEL}/refreshes"
 ALL_SCOPES = (
     "Workspace.ReadWrite.All Dataset.ReadWrite.All Report.ReadWrite.All "
-    "Capacity.ReadWrite.All Content.Create Tenant.Read.All"
+    "Capacity.ReadWrite.All Dashboard.Read.All App.Read.All Content.Create Tenant.Read.All"
 )
 
 

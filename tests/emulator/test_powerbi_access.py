@@ -184,9 +184,9 @@ def test_every_answer_has_a_request_id_of_its_own(driver: Driver) -> None:
 
 
 def test_an_operation_that_is_not_emulated_is_501_and_names_itself(driver: Driver) -> None:
-    reply = driver.call("GET", "/dashboards")
+    reply = driver.call("GET", "/dataflowStorageAccounts")
     assert reply.status == 501
-    assert "GET api.powerbi.com/v1.0/myorg/dashboards" in reply.message
+    assert "GET api.powerbi.com/v1.0/myorg/dataflowStorageAccounts" in reply.message
 
 
 @pytest.mark.documented(

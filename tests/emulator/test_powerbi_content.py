@@ -51,13 +51,6 @@ def test_a_dataset_tells_what_can_be_done_with_it(driver: Driver, mode: str, ref
     assert (shown["targetStorageMode"], shown["isOnPremGatewayRequired"]) == ("PremiumFiles", False)
 
 
-@pytest.mark.documented("Datasets_GetParametersInGroup")
-def test_parameters_are_those_that_the_test_gave(driver: Driver) -> None:
-    parameter = {"name": "Server", "type": "Text", "isRequired": True, "currentValue": "dev"}
-    driver.patch(datasets={SALES_MODEL: {"parameters": [parameter]}})
-    assert driver.call("GET", f"/groups/{SALES}/datasets/{SALES_MODEL}/parameters").value == [parameter]
-
-
 @pytest.mark.documented("Reports_GetReportsInGroup; a paginated report has no datasetId")
 def test_the_reports_are_those_of_the_workspace_with_their_kind(driver: Driver) -> None:
     listed = driver.call("GET", f"/groups/{SALES}/reports").value
@@ -87,7 +80,16 @@ def test_pages_are_known_by_their_internal_names(driver: Driver) -> None:
     assert driver.call("GET", f"{pages}/Other").status == 404
 
 
-@pytest.mark.observed("andrewvillazon/pbipy#35: the context names a regional host")
-def test_the_context_of_an_answer_names_the_region(driver: Driver) -> None:
-    context = driver.call("GET", f"/groups/{SALES}/reports").body["@odata.context"]
-    assert context == "http://wabi-west-europe-redirect.analysis.windows.net/v1.0/myorg/$metadata#reports"
+@pytest.mark.observed("andrewvillazon/pbipy#35: a regional host; WeAreRetail/terraform-provider-powerbi: the group too")
+def test_the_context_of_an_answer_names_the_region_and_the_workspace(driver: Driver) -> None:
+    host = "http://wabi-west-europe-redirect.analysis.windows.net/v1.0/myorg"
+    context = {
+        path: driver.call("GET", path).body["@odata.context"].removeprefix(host)
+        for path in ("/groups", f"/groups/{SALES}", f"/groups/{SALES}/reports", f"/groups/{SALES}/users")
+    }
+    assert list(context.values()) == [
+        "/$metadata#groups",
+        "/$metadata#groups/$entity",
+        f"/groups/{SALES}/$metadata#reports",
+        f"/groups/{SALES}/$metadata#users",
+    ]

@@ -32,6 +32,7 @@ def test_what_belongs_to_a_capacity_is_left_out_on_shared(driver: Driver) -> Non
         "id": REFERENCE,
         "isReadOnly": False,
         "isOnDedicatedCapacity": False,
+        "type": "Workspace",
         "name": "Shared Reference",
     }
 
@@ -68,8 +69,22 @@ def test_pages_are_cut_by_top_and_skip(driver: Driver) -> None:
     assert names(driver, top="1") == ["Sales Analytics"]
     assert names(driver, top="1", skip="1") == ["Shared Reference"]
     assert names(driver, top="5", skip="2") == []
-    assert set(driver.call("GET", "/groups", query={"$top": "1"}).body) == {"@odata.context", "value"}
+    assert "@odata.nextLink" not in driver.call("GET", "/groups", query={"$top": "1"}).body
     assert driver.call("GET", "/groups", query={"$top": "-1"}).status == 400
+
+
+@pytest.mark.observed(
+    "pbiapi on PyPI looks there whether a name is free; captures of WeAreRetail/terraform-provider-powerbi"
+)
+def test_a_list_says_how_many_it_would_be(driver: Driver) -> None:
+    free = driver.call("GET", "/groups", query={"$filter": "name eq 'FIN-Margin-DEV'"}).body
+    assert (free["@odata.count"], free["value"]) == (0, [])
+    assert driver.call("GET", "/groups").body["@odata.count"] == 2
+
+
+@pytest.mark.observed("WeAreRetail/terraform-provider-powerbi: captures of GET /groups")
+def test_a_workspace_tells_its_type(driver: Driver) -> None:
+    assert driver.call("GET", f"/groups/{SALES}").body["type"] == "Workspace"
 
 
 @pytest.mark.assumed("the default page size is not documented (groupsPageSize)")
