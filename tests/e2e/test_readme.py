@@ -15,6 +15,7 @@ import function_app
 from tests.cloud import PROJECT, running
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+NOT_OURS = {"node_modules", ".venv", ".venv-3.13"}
 EXAMPLES = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 
 
@@ -40,10 +41,25 @@ def test_every_setting_is_in_it() -> None:
     assert [name for name in names if name not in README] == []
 
 
-def test_every_file_that_it_links_is_there() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
-    assert len(links) > 10
-    assert [link for link in links if not (PROJECT / link).exists()] == []
+def test_every_file_that_the_documents_name_is_there() -> None:
+    documents = [PROJECT / "README.md", *PROJECT.glob("docs/**/*.md"), *PROJECT.glob("*/**/README.md")]
+    named = [
+        (document, name) for document in documents if NOT_OURS.isdisjoint(document.parts) for name in files_in(document)
+    ]
+    assert len(named) > 30
+    missing = [f"{document.name}: {name}" for document, name in named if not there(document, name)]
+    assert missing == []
+
+
+def files_in(document: Path) -> list[str]:
+    """What it links, and what looks like a path of a source file."""
+    text = document.read_text(encoding="utf-8")
+    linked = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    return [*linked, *re.findall(r"`([\w.-]+(?:/[\w.-]+)+\.(?:py|md|bicep|kql|sh|yaml|yml|toml))`", text)]
+
+
+def there(document: Path, name: str) -> bool:
+    return any((folder / name).exists() for folder in (document.parent, PROJECT, PROJECT / "infra"))
 
 
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("bash") is None, reason="needs bash and curl")
