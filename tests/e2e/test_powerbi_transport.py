@@ -3,53 +3,37 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from emulator import seed
-from shared.auth.tokens import AppTokens
 from shared.errors import Forbidden, Invalid, NotFound, Throttled, Unavailable
 from shared.powerbi.datasets import get_dataset
 from shared.powerbi.groups import list_groups
 from shared.powerbi.guardrails import NOTHING
 from shared.powerbi.reports import get_report
 from shared.powerbi.transport import Answer, Transport, path_of
-from shared.settings import CLOUDS, Settings
-from shared.times import utc_now
+from shared.settings import CLOUDS
 from tests.cloud import Cloud
-from tests.e2e.identities import Identities
+from tests.e2e.stage import Stage
+from tests.seeded import ANALYTICS, INVOICE, MARGIN, OVERVIEW, POWER_BI, SALES, STRANGERS
 
-POWER_BI = "api.powerbi.com"
-ENTRA = "login.microsoftonline.com"
-SALES = seed.WORKSPACES[0].id
-STRANGERS = seed.WORKSPACES[2].id
-MARGIN = seed.DATASETS[2].id
-OVERVIEW = seed.REPORTS[0].id
-INVOICE = seed.REPORTS[2].id
-REFRESHES = path_of("groups", SALES, "datasets", MARGIN, "refreshes")
+REFRESHES = path_of("groups", ANALYTICS, "datasets", MARGIN, "refreshes")
 
 
-class Client:
-    """The transport with real tokens, and a clock that a test can move."""
+class Client(Stage):
+    """The transport with real tokens."""
 
     def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.later = timedelta(0)
-        settings = Settings.from_env(os.environ)
-        self.tokens = Identities(settings, self.now).tokens
-        self.transport = Transport(settings.cloud, self.tokens, self.now)
-
-    def now(self) -> datetime:
-        return utc_now() + self.later
+        super().__init__(cloud)
+        self.transport = Transport(self.settings.cloud, self.tokens, self.now)
 
     def get(self, deadline: float = 30.0) -> Answer:
         return self.transport.call("groups.list", "GET", "/groups", identity="embed", deadline=deadline)
@@ -57,11 +41,9 @@ class Client:
     def start_refresh(self) -> Answer:
         return self.transport.call("refreshes.start", "POST", REFRESHES, identity="operations", target=NOTHING)
 
-    def sent(self, path: str = "/groups", method: str = "GET") -> int:
-        return len(self.cloud.calls(host=POWER_BI, path=path, method=method))
-
-    def token_requests(self) -> int:
-        return len(self.cloud.calls(host=ENTRA, path="oauth2/v2.0/token", method="POST"))
+    def times(self, path: str = "/groups", method: str = "GET") -> int:
+        """How often Power BI was called."""
+        return len(self.sent(path, method))
 
 
 @pytest.fixture
@@ -70,24 +52,24 @@ def client(cloud: Cloud) -> Client:
 
 
 def test_reports_datasets_and_workspaces_are_read_as_they_are(client: Client) -> None:
-    report = get_report(client.transport, SALES, OVERVIEW, identity="embed")
-    assert (report.id, report.name, report.dataset_id) == (OVERVIEW, "Sales overview", seed.DATASETS[1].id)
+    report = get_report(client.transport, ANALYTICS, OVERVIEW, identity="embed")
+    assert (report.id, report.name, report.dataset_id) == (OVERVIEW, "Sales overview", SALES)
     assert "config=" in report.embed_url
     assert not report.paginated
-    assert get_report(client.transport, SALES, INVOICE, identity="embed").paginated
-    dataset = get_dataset(client.transport, SALES, MARGIN, identity="embed")
+    assert get_report(client.transport, ANALYTICS, INVOICE, identity="embed").paginated
+    dataset = get_dataset(client.transport, ANALYTICS, MARGIN, identity="embed")
     assert (dataset.id, dataset.identity_required, dataset.roles_required) == (MARGIN, True, True)
-    assert SALES in {group.id for group in list_groups(client.transport, identity="embed", top=10)}
+    assert ANALYTICS in {group.id for group in list_groups(client.transport, identity="embed", top=10)}
     assert len(list_groups(client.transport, identity="embed", top=1)) == 1
 
 
 def test_an_answer_carries_power_bis_request_id(client: Client) -> None:
-    assert client.get().request_id == client.cloud.calls(host=POWER_BI)[-1]["requestId"]
+    assert client.get().request_id == client.sent()[-1]["requestId"]
 
 
 def test_what_is_not_there_and_what_is_not_ours_are_told_apart(client: Client) -> None:
     with pytest.raises(NotFound) as missing:
-        get_report(client.transport, SALES, MARGIN, identity="embed")
+        get_report(client.transport, ANALYTICS, MARGIN, identity="embed")
     assert missing.value.code == "PowerBIEntityNotFound"
     assert missing.value.request_id
     with pytest.raises(Forbidden) as strange:
@@ -111,7 +93,7 @@ def test_nothing_is_sent_before_retry_after_is_over(client: Client) -> None:
     with pytest.raises(Throttled) as still:
         client.get()
     assert 15 < still.value.retry_after <= 20
-    assert client.sent() == 1
+    assert client.times() == 1
     client.later = timedelta(seconds=121)
     assert client.get().status == 200
 
@@ -120,7 +102,7 @@ def test_a_throttle_holds_for_its_operation_and_identity_only(client: Client) ->
     client.cloud.fault(POWER_BI, "/groups$", status=429, headers={"Retry-After": "600"})
     with pytest.raises(Throttled):
         client.get()
-    assert get_dataset(client.transport, SALES, MARGIN, identity="embed")
+    assert get_dataset(client.transport, ANALYTICS, MARGIN, identity="embed")
     assert list_groups(client.transport, identity="operations", top=5)
 
 
@@ -129,7 +111,7 @@ def test_a_server_error_is_not_repeated(client: Client) -> None:
     with pytest.raises(Unavailable) as away:
         client.get()
     assert away.value.evidence.status == 500
-    assert client.sent() == 1
+    assert client.times() == 1
 
 
 @pytest.mark.parametrize("drop", ["before", "after"])
@@ -144,7 +126,7 @@ def test_a_read_is_sent_twice_at_most(client: Client) -> None:
     with pytest.raises(Unavailable) as away:
         client.get()
     assert not away.value.effect_unknown
-    assert client.sent() == 2
+    assert client.times() == 2
 
 
 def test_a_change_that_may_have_been_made_is_never_sent_again(client: Client) -> None:
@@ -152,7 +134,7 @@ def test_a_change_that_may_have_been_made_is_never_sent_again(client: Client) ->
     with pytest.raises(Unavailable) as away:
         client.start_refresh()
     assert away.value.effect_unknown
-    assert client.sent("/refreshes", "POST") == 1
+    assert client.times("/refreshes", "POST") == 1
 
 
 @pytest.mark.parametrize(
@@ -170,7 +152,7 @@ def test_a_token_that_is_refused_is_renewed_once_even_for_a_change(client: Clien
     client.cloud.fault(POWER_BI, "/refreshes$", method="POST", **refusal)
     assert client.start_refresh().status == 202
     assert client.token_requests() == 2
-    assert client.sent("/refreshes", "POST") == 2
+    assert client.times("/refreshes", "POST") == 2
 
 
 def test_a_token_that_is_always_refused_ends_after_one_renewal(client: Client) -> None:

@@ -4,55 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import requests
 
 from shared.provisioning.answers import DryRun, RequestPage, StatusDocument
 from shared.validation import check
-from tests.cloud import Cloud, running
+from tests.e2e.hosted import Hosted, hosting
+from tests.waiting import eventually
 
 Json = dict[str, Any]
 REQUEST: Json = {"reports": ["margin-report"], "identity": {"username": "customer-1042"}}
 TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}|H4sI[A-Za-z0-9+/_-]{20,}")
 
 
-class Hosted:
-    """The emulated cloud with the app in its bundled host."""
-
-    def __init__(self, cloud: Cloud, state_dir: Path) -> None:
-        self.cloud = cloud
-        self.log = state_dir / "host.log"
-        self._session = requests.Session()
-        self._session.trust_env = False
-
-    def call(self, method: str, path: str, token: str = "", **how: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        headers |= how.pop("headers", {})
-        return self._session.request(
-            method, f"{self.cloud.functions_url}/api/{path}", headers=headers, timeout=60, **how
-        )
-
-
-def eventually(ask: Callable[[], Json], good: Callable[[Json], bool], patience: float = 60) -> Json:
-    """What `ask` answers once it is `good`."""
-    deadline = time.monotonic() + patience
-    while not good(answer := ask()):
-        assert time.monotonic() < deadline, answer
-        time.sleep(0.1)
-    return answer
-
-
 @pytest.fixture(scope="module")
 def hosted_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
-    state_dir = tmp_path_factory.mktemp("hosted")
-    with running(state_dir, "--host", "bundled") as cloud:
-        yield Hosted(cloud, state_dir)
+    with hosting(tmp_path_factory.mktemp("hosted")) as started:
+        yield started
 
 
 @pytest.fixture

@@ -12,19 +12,20 @@ from shared.refresh.rules import RefreshObject
 from tests.doubles.clock import MINUTE, SECOND
 from tests.doubles.taps import Act, Crash, Interference, Point, crash, points, storage_away, told
 from tests.refresh.harness import PREMIUM, Harness
+from tests.refresh.moves import GATEWAY, NOVEMBER, OWN
 
 
 def clean(h: Harness) -> None:
     """Two files, one refresh."""
-    h.land("a", RefreshObject("Sales", "2026-11"))
+    h.land("a", NOVEMBER)
     h.clock.advance(10 * SECOND)
     h.land("b", RefreshObject("Sales", "2026-12"))
 
 
 def failing(h: Harness) -> None:
     """A file, a refresh that fails, another."""
-    h.world.outcomes.append(("Failed", '{"errorCode":"DM_GWPipeline_Gateway_Offline"}'))
-    h.land("a", RefreshObject("Sales", "2026-11"))
+    h.world.outcomes.append(GATEWAY)
+    h.land("a", NOVEMBER)
 
 
 def manual(h: Harness) -> None:
@@ -32,7 +33,7 @@ def manual(h: Harness) -> None:
     h.land("a", RefreshObject("Sales"))
     for _ in range(3):
         try:
-            h.start("m1", {"type": "Full", "objects": [{"table": "Other"}]})
+            h.start("m1", OWN)
         except (Crash, Retryable):
             h.clock.advance(SECOND)
         else:

@@ -15,10 +15,11 @@ from tests.doubles.clock import MINUTE, SECOND
 from tests.doubles.taps import Crash, Interference, crash, storage_away
 from tests.refresh import world as fates
 from tests.refresh.harness import PREMIUM, SHARED, Harness
+from tests.refresh.moves import CREDENTIALS, GATEWAY, NO_PARTITION, NOVEMBER, OWN
 
 OBJECTS = (
     (),
-    (RefreshObject("Sales", "2026-11"),),
+    (NOVEMBER,),
     (RefreshObject("Sales", "2026-12"),),
     (RefreshObject("Sales"),),
     (RefreshObject("Stock"),),
@@ -34,9 +35,9 @@ FATES = (
     fates.NAMELESS,
 )
 ENDS = (
-    ("Failed", '{"errorCode":"ModelRefreshFailed_CredentialsNotSpecified"}'),
-    ("Failed", '{"errorCode":"DM_GWPipeline_Gateway_Offline"}'),
-    ("Failed", "The model has no partition '2026-11' in table 'Sales'"),
+    CREDENTIALS,
+    GATEWAY,
+    NO_PARTITION,
     ("Cancelled", ""),
     ("TimedOut", ""),
     ("Disabled", ""),
@@ -111,7 +112,7 @@ class Refreshes(RuleBasedStateMachine):
             message = data.draw(st.sampled_from(self.h.queue.sent))
             self.h.queue.sent.remove(message)
             if not lost:
-                twin = type(message)(message.body, message.visible_at)
+                twin = message.twin()
                 self.h.queue.sent += [message, twin]
 
     @rule(data=st.data())
@@ -191,7 +192,7 @@ class Refreshes(RuleBasedStateMachine):
     def _ask(self, *, body: bool) -> None:
         self.manual += 1
         try:
-            self.h.start(f"m{self.manual}", {"type": "Full", "objects": [{"table": "Other"}]} if body else None)
+            self.h.start(f"m{self.manual}", OWN if body else None)
         except (Crash, Retryable, TooManyRequests):
             return
 

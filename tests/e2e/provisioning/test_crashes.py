@@ -4,49 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 
 from tests.cloud import Cloud
+from tests.doubles.clock import HOUR
 from tests.doubles.taps import Crash, Interference, crash, points, told, untapped
-from tests.e2e.provisioning_stage import (
-    ANA,
-    ANALYSTS,
-    BEN,
-    CAPACITY,
-    OPERATIONS,
-    POWER_BI,
-    Json,
-    Stage,
-    access,
-    provision,
-)
+from tests.e2e.provisioning.stage import GHOST, ProvisioningStage, access, provision
+from tests.e2e.stage import Json
+from tests.seeded import ANA, ANALYSTS, BEN, CAPACITY, OPERATIONS, POWER_BI
 
-GHOST = "ghost@contoso.com"
 PORTIONS = 4
 REQUEST = provision(environments="prod", requestId="crash-points-1", access=[access(ANALYSTS, "Viewer", "Group")])
 FAILING = {**REQUEST, "owners": [GHOST]}
 
 
-def run(stage: Stage, body: Json) -> Json:
+def run(stage: ProvisioningStage, body: Json) -> Json:
     """Send the request until it is accepted, and let the host and the sweep do the rest."""
     accepted = sent(stage, body)
-    end = stage.now() + timedelta(hours=2)
+    end = stage.now() + 2 * HOUR
     while stage.open.rows:
-        assert stage.now() < end, "never comes to rest"
         try:
-            if not stage.deliver():
-                coming = [message.visible_at - stage.now() for message in stage.queue.sent]
-                stage.advance(min([timedelta(minutes=1), *coming]))
-                stage.triggers.sweep()
+            stage.settle(end - stage.now())
         except Crash:  # the message is gone; the sweep finds the workflow
             continue
     stage.tap = untapped  # what the test itself reads is no call of the app
-    return stage.provisioning.get(accepted["id"])
+    return stage.document(accepted["id"])
 
 
-def sent(stage: Stage, body: Json) -> Json:
+def sent(stage: ProvisioningStage, body: Json) -> Json:
     """The client repeats what was not answered."""
     try:
         return stage.submit(body)
@@ -54,7 +40,7 @@ def sent(stage: Stage, body: Json) -> Json:
         return stage.submit(body)
 
 
-def succeeds(stage: Stage, document: Json, stranger: Json) -> None:
+def succeeds(stage: ProvisioningStage, document: Json, stranger: Json) -> None:
     assert document["status"] == "succeeded"
     workspace = stage.workspace("FIN-Margin-PROD")
     assert workspace["capacityId"] == CAPACITY
@@ -66,13 +52,13 @@ def succeeds(stage: Stage, document: Json, stranger: Json) -> None:
     assert audited(stage) == {"createWorkspace": 1, "assignCapacity": 1, "grantAccess": 2}
 
 
-def audited(stage: Stage) -> Counter[str]:
+def audited(stage: ProvisioningStage) -> Counter[str]:
     """Changes that are known to have been made, by their kind: no crash may leave one without its row."""
     decisions = [str(values["decision"]).split() for values, _ in stage.audit.rows.values()]
     return Counter(action for action, outcome in decisions if outcome in ("done", "found"))
 
 
-def fails(stage: Stage, document: Json, stranger: Json) -> None:
+def fails(stage: ProvisioningStage, document: Json, stranger: Json) -> None:
     assert (document["status"], document["error"]["code"]) == ("failed", "noOwners")
     assert stage.workspaces() == [stranger]
     assert [entry["status"] for entry in document["cleanup"]] == ["undone"]
@@ -80,21 +66,24 @@ def fails(stage: Stage, document: Json, stranger: Json) -> None:
     assert stage.store.project("FIN-Margin").environments == {}
 
 
-Judge = Callable[[Stage, Json, Json], None]
+Judge = Callable[[ProvisioningStage, Json, Json], None]
 
 
 def run_with(
-    stage: Stage, body: Json, judge: Judge, interference: Interference, meet: Callable[[Stage], None] = lambda _: None
+    stage: ProvisioningStage,
+    body: Json,
+    judge: Judge,
+    interference: Interference,
+    meet: Callable[[ProvisioningStage], None] = lambda _: None,
 ) -> None:
     """One run from the beginning to its end, which is judged."""
     stage.cloud.reset()
-    stage = Stage(stage.cloud, tap=interference, before=stage)
+    stage = ProvisioningStage(stage.cloud, tap=interference, before=stage)
     stranger_id = stage.stranger("FIN-Stranger-PROD", BEN, OPERATIONS)
     stranger = stage.cloud.state()["workspaces"][stranger_id]
     meet(stage)
     document = run(stage, body)
     judge(stage, document, stranger)
-    assert stage.poisoned == []
     assert stage.store.project("FIN-Margin").order == ()
 
 
@@ -102,7 +91,7 @@ def run_with(
 @pytest.mark.parametrize("portion", range(PORTIONS))
 @pytest.mark.parametrize(("body", "judge"), [(REQUEST, succeeds), (FAILING, fails)], ids=["succeeds", "fails"])
 def test_a_crash_anywhere_changes_nothing_about_the_end(cloud: Cloud, body: Json, judge: Judge, portion: int) -> None:
-    stage, clean = Stage(cloud), Interference()
+    stage, clean = ProvisioningStage(cloud), Interference()
     run_with(stage, body, judge, clean)
     for point in points(len(clean.calls))[portion::PORTIONS]:
         interference = Interference({point: crash})
@@ -119,13 +108,13 @@ def test_an_answer_of_power_bi_lost_anywhere_changes_nothing_about_the_end(
     cloud: Cloud, body: Json, judge: Judge, drop: str
 ) -> None:
     """The worker lives and goes on; what it sent may have had its effect."""
-    stage = Stage(cloud)
+    stage = ProvisioningStage(cloud)
     run_with(stage, body, judge, Interference())
     changes = len(stage.mutating())
     assert changes >= 4
     for number in range(changes):
 
-        def lose(stage: Stage, number: int = number) -> None:
+        def lose(stage: ProvisioningStage, number: int = number) -> None:
             stage.cloud.fault(POWER_BI, ".*", method="POST|PUT|PATCH|DELETE", drop=drop, skip=number)
 
         run_with(stage, body, judge, Interference(), lose)

@@ -11,27 +11,25 @@ from azure.storage.blob import ContainerClient
 
 from shared.refresh.run_document import RunDocument, RunList
 from shared.validation import check
-from tests.cloud import running
 from tests.contract.checks import check_requests
-from tests.e2e.refresh_stage import ANALYTICS, CALENDAR, MARGIN, SALES
-from tests.e2e.test_the_app_over_http import Hosted, eventually
-
-Json = dict[str, Any]
+from tests.e2e.hosted import Hosted, hosting
+from tests.e2e.refresh.stage import WORKSPACES
+from tests.e2e.stage import Json
+from tests.seeded import ANALYTICS, CALENDAR
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
 def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
-    state_dir = tmp_path_factory.mktemp("refreshing")
-    with running(state_dir, "--host", "bundled") as cloud:
-        for dataset_id in (CALENDAR, SALES, MARGIN):
-            cloud.change(datasets={dataset_id: {"refreshDuration": "PT1S"}})
-        yield Hosted(cloud, state_dir)
-        assert check_requests(cloud.calls()) == []
+    with hosting(tmp_path_factory.mktemp("refreshing")) as started:
+        started.cloud.change(datasets={dataset_id: {"refreshDuration": "PT1S"} for dataset_id in WORKSPACES})
+        yield started
+        assert check_requests(started.cloud.calls()) == []
 
 
 def ended(hosted: Hosted, run_id: str) -> Json:
     token = hosted.cloud.caller_token("auditor")
-    run = eventually(
+    run: Json = eventually(
         lambda: hosted.call("GET", f"refresh-runs/{run_id}", token).json(),
         lambda run: run["status"] not in ("queued", "waiting", "running"),
     )

@@ -15,24 +15,19 @@ from shared.powerbi.group_users import Member, add_member, every_member, remove_
 from shared.powerbi.groups import Group, create_group, every_group, find_group, get_group, holds_content
 from shared.powerbi.guardrails import Target
 from shared.powerbi.transport import path_of
-from tests.cloud import Cloud
-from tests.e2e.provisioning_stage import ANA, BEN, CAPACITY, OPERATIONS, POWER_BI, Stage
+from tests.e2e.provisioning.stage import ProvisioningStage
+from tests.seeded import ANA, BEN, CAPACITY, OPERATIONS, POWER_BI
 
 US = "operations"
 
 
 @pytest.fixture
-def stage(cloud: Cloud) -> Stage:
-    return Stage(cloud)
-
-
-@pytest.fixture
-def made(stage: Stage) -> Group:
+def made(stage: ProvisioningStage) -> Group:
     return create_group(stage.transport, "FIN-Made-DEV", identity=US)[0]
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 4, 100])
-def test_all_workspaces_are_found_whatever_the_page(stage: Stage, page: int) -> None:
+def test_all_workspaces_are_found_whatever_the_page(stage: ProvisioningStage, page: int) -> None:
     for number in range(2):
         create_group(stage.transport, f"FIN-{number}", identity=US)
     names = [group.name for group in every_group(stage.transport, identity=US, page=page)]
@@ -40,12 +35,12 @@ def test_all_workspaces_are_found_whatever_the_page(stage: Stage, page: int) -> 
     assert len(stage.calls("GET")) <= 4 // page + 1
 
 
-def test_only_the_pages_that_are_needed_are_asked_for(stage: Stage) -> None:
+def test_only_the_pages_that_are_needed_are_asked_for(stage: ProvisioningStage) -> None:
     next(every_group(stage.transport, identity=US, page=1))
     assert len(stage.calls("GET")) == 1
 
 
-def test_a_workspace_is_found_by_name_whatever_its_case_and_quotes(stage: Stage, made: Group) -> None:
+def test_a_workspace_is_found_by_name_whatever_its_case_and_quotes(stage: ProvisioningStage, made: Group) -> None:
     assert find_group(stage.transport, "fin-made-dev", identity=US) == made
     assert find_group(stage.transport, "FIN-Made", identity=US) is None
     assert find_group(stage.transport, "x' or name ne '", identity=US) is None
@@ -54,7 +49,7 @@ def test_a_workspace_is_found_by_name_whatever_its_case_and_quotes(stage: Stage,
     assert found is not None and found.name == "FIN-O'Neill"
 
 
-def test_an_answer_that_can_not_be_read_leaves_the_effect_unknown(stage: Stage) -> None:
+def test_an_answer_that_can_not_be_read_leaves_the_effect_unknown(stage: ProvisioningStage) -> None:
     bodies: list[object] = ["oops", {"name": "x"}, []]
     for body in bodies:
         stage.cloud.fault(POWER_BI, "/groups$", method="POST", status=200, body=body)
@@ -63,7 +58,7 @@ def test_an_answer_that_can_not_be_read_leaves_the_effect_unknown(stage: Stage) 
         assert odd.value.effect_unknown
 
 
-def test_members_are_added_changed_and_removed(stage: Stage, made: Group) -> None:
+def test_members_are_added_changed_and_removed(stage: ProvisioningStage, made: Group) -> None:
     ben = Member("User", BEN, "Viewer")
     assert add_member(stage.transport, made, ben, identity=US)
     with pytest.raises(Conflict):
@@ -78,7 +73,7 @@ def test_members_are_added_changed_and_removed(stage: Stage, made: Group) -> Non
         remove_member(stage.transport, made, ben, identity=US)
 
 
-def test_a_workspace_moves_to_a_capacity_and_back(stage: Stage, made: Group) -> None:
+def test_a_workspace_moves_to_a_capacity_and_back(stage: ProvisioningStage, made: Group) -> None:
     (premium,) = [each for each in list_capacities(stage.transport, identity=US) if each.id == CAPACITY]
     assert (premium.right, premium.state) == ("Assign", "Active")
     assign_to_capacity(stage.transport, made, CAPACITY, identity=US)
@@ -89,18 +84,18 @@ def test_a_workspace_moves_to_a_capacity_and_back(stage: Stage, made: Group) -> 
     assert sent == [{"capacityId": CAPACITY}, {"capacityId": NO_CAPACITY}]
 
 
-def test_a_workspace_that_is_not_ours_is_refused(stage: Stage) -> None:
+def test_a_workspace_that_is_not_ours_is_refused(stage: ProvisioningStage) -> None:
     with pytest.raises(Forbidden):
         get_group(stage.transport, stage.stranger("FIN-Theirs", BEN), identity=US)
 
 
-def test_content_is_seen(stage: Stage, made: Group) -> None:
+def test_content_is_seen(stage: ProvisioningStage, made: Group) -> None:
     assert not holds_content(stage.transport, made.id, identity=US)
     seeded = next(every_group(stage.transport, identity=US))
     assert holds_content(stage.transport, seeded.id, identity=US)
 
 
-def test_nothing_but_a_get_is_sent_without_saying_what_it_changes(stage: Stage) -> None:
+def test_nothing_but_a_get_is_sent_without_saying_what_it_changes(stage: ProvisioningStage) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         with pytest.raises(TypeError, match="does not say what it changes"):
             stage.transport.call("x.y", method, path_of("groups"), identity=US)
@@ -110,7 +105,7 @@ def test_nothing_but_a_get_is_sent_without_saying_what_it_changes(stage: Stage) 
     assert stage.calls("POST", "PUT", "PATCH", "DELETE") == []
 
 
-def test_we_know_ourselves_by_our_token(stage: Stage) -> None:
+def test_we_know_ourselves_by_our_token(stage: ProvisioningStage) -> None:
     assert stage.services.own_id() == OPERATIONS
 
 

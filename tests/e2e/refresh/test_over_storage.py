@@ -33,10 +33,10 @@ from shared.storage.tables import Table
 from shared.times import from_text, utc_now
 from shared.wiring import Services
 from tests.cloud import Cloud
-from tests.e2e.refresh_stage import ANALYTICS, CALENDAR, MARGIN, REFERENCE, SALES
-
-Json = dict[str, Any]
-IDS = {CALENDAR: REFERENCE, SALES: ANALYTICS, MARGIN: ANALYTICS}
+from tests.e2e.refresh.stage import WORKSPACES
+from tests.e2e.stage import Json
+from tests.seeded import CALENDAR, MARGIN, SALES
+from tests.waiting import eventually
 
 
 class Deployment:
@@ -102,7 +102,7 @@ class Deployment:
     def completed(self) -> dict[str, list[Json]]:
         """Completed refreshes by dataset, from Power BI's own history."""
         found = {}
-        for dataset_id, workspace_id in IDS.items():
+        for dataset_id, workspace_id in WORKSPACES.items():
             path = f"/groups/{workspace_id}/datasets/{dataset_id}/refreshes"
             history = self.transport.call("test.history", "GET", path, identity="operations").json()["value"]
             found[dataset_id] = [entry for entry in history if entry["status"] == "Completed"]
@@ -111,26 +111,28 @@ class Deployment:
 
 @pytest.fixture
 def deployment(cloud: Cloud) -> Iterator[Deployment]:
-    cloud.change(datasets={dataset_id: {"refreshDuration": "PT2S"} for dataset_id in IDS})
+    cloud.change(datasets={dataset_id: {"refreshDuration": "PT2S"} for dataset_id in WORKSPACES})
     with closing(Deployment(cloud)) as made:
         yield made
 
 
 def test_every_file_is_covered_by_few_refreshes_whatever_event_grid_does(deployment: Deployment) -> None:
     deployment.cloud.change(switches={"eventSchema": "cloudEvents", "eventDuplicates": 1, "eventReorder": True})
-    landed: dict[str, list[Any]] = {dataset_id: [] for dataset_id in IDS}
+    landed: dict[str, list[Any]] = {dataset_id: [] for dataset_id in WORKSPACES}
     folders = {CALENDAR: "calendar", SALES: "sales/2026/11", MARGIN: "margin/a b/ü"}
     with ContainerClient.from_connection_string(deployment.cloud.connection_string, "landing") as container:
         for number in range(8):
             for dataset_id, folder in folders.items():
                 blob = container.upload_blob(f"{folder}/{number}.parquet", b"x", overwrite=True)
                 landed[dataset_id].append(blob.get_blob_properties().last_modified)
-        _wait(lambda: _uncovered(deployment, landed) == 0)
+        eventually(lambda: _uncovered(deployment, landed) == 0)
     runs = deployment.runs.list(read_query({}, FILTERS))["value"]
     assert len(runs) <= 6, "8 files for each of three datasets"
     posts = [call for call in deployment.cloud.calls(path="/refreshes", method="POST") if call["status"] == 202]
     assert len(posts) <= 6
-    _wait(lambda: {run["status"] for run in deployment.runs.list(read_query({}, FILTERS))["value"]} == {"completed"})
+    eventually(
+        lambda: {run["status"] for run in deployment.runs.list(read_query({}, FILTERS))["value"]} == {"completed"}
+    )
 
 
 def _uncovered(deployment: Deployment, landed: dict[str, list[Any]]) -> int:
@@ -145,10 +147,3 @@ def _uncovered(deployment: Deployment, landed: dict[str, list[Any]]) -> int:
         for moment in moments
         if not any(start > moment + timedelta(seconds=1) for start in starts[dataset_id])
     )
-
-
-def _wait(there: Callable[[], bool], patience: float = 60) -> None:
-    until = time.monotonic() + patience
-    while not there():
-        assert time.monotonic() < until
-        time.sleep(0.3)
