@@ -16,7 +16,7 @@ from shared.embed.fields import (
     Role,
     Username,
 )
-from shared.validation import Document, Guid, VersionedDocument
+from shared.validation import Document, Guid, TimeText, VersionedDocument
 
 Alias = Annotated[str, Field(min_length=1, max_length=64, description="A report's name in embed.yaml.")]
 
@@ -61,10 +61,7 @@ class EmbedTokenAnswer(Document):
 
     token: str
     token_id: str = Field(description="What Power BI's audit log knows the token by.")
-    expiration: str = Field(json_schema_extra={"format": "date-time"})
-    renew_after: str = Field(
-        description="When to ask for a new one and give it to the report without reloading.",
-        json_schema_extra={"format": "date-time"},
-    )
+    expiration: TimeText
+    renew_after: TimeText = Field(description="When to ask for a new one and give it to the report without reloading.")
     token_type: Literal["Embed"] = "Embed"  # noqa: S105 - what the browser library calls this kind
     reports: list[EmbeddedReport]

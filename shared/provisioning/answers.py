@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from pydantic import WithJsonSchema as Described
+from pydantic.config import JsonDict
 
-from shared.validation import Document
+from shared.provisioning.principals import PrincipalType
+from shared.provisioning.request import Operation
+from shared.validation import Document, TimeText
 from shared.workflow.records import Status, StepStatus
+
+# an enumeration of one word, and no constant, which generated clients do not take beside a boolean
+_CREATED: JsonDict = {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["uncertain"]}]}
+Created = Annotated[bool | Literal["uncertain"], Described(_CREATED)]
 
 
 class StepAnswer(Document):
@@ -16,19 +24,19 @@ class StepAnswer(Document):
     name: str
     status: StepStatus
     attempts: int
-    started_at: str | None
-    ended_at: str | None
-    detail: str
+    started_at: TimeText | None
+    ended_at: TimeText | None
+    detail: str = Field(description="Why it waits, was skipped, or ended as it did.")
 
 
 class AccessAnswer(Document):
     """What became of one principal."""
 
-    principal: str
-    principal_type: str
-    role: str | None
+    principal: str = Field(description="As in the request, in lower case.")
+    principal_type: PrincipalType
+    role: str | None = Field(description="The one that it is to have; of a removal, the one that it had.")
     status: Literal["granted", "unchanged", "removed", "failed"]
-    error: Any = None
+    error: str | None
 
 
 class EnvironmentAnswer(Document):
@@ -36,7 +44,7 @@ class EnvironmentAnswer(Document):
 
     workspace_id: str | None
     workspace_name: str
-    created: bool | Literal["uncertain"]
+    created: Created
     steps: list[StepAnswer]
     access: list[AccessAnswer]
 
@@ -53,8 +61,8 @@ class ErrorAnswer(Document):
 
     code: str
     message: str
-    step: str
-    request_id: str
+    step: str = Field(description="As in dev/workspace; empty where it was none.")
+    request_id: str = Field(description="Power BI's own id of the refused call, or empty.")
 
 
 class CleanupAnswer(Document):
@@ -62,22 +70,22 @@ class CleanupAnswer(Document):
 
     what: str
     status: Literal["undone", "left", "failed"]
-    remedy: str
+    remedy: str = Field(description="What somebody should do about what is left.")
 
 
 class RequestSummary(Document):
     """What a list shows of a request."""
 
     id: str
-    operation: str
+    operation: Operation
     project: str
     status: Status
-    waiting_for: str | None
-    created_at: str
-    updated_at: str
+    waiting_for: str | None = Field(description="Why nothing happens at the moment.")
+    created_at: TimeText
+    updated_at: TimeText
     correlation_id: str
-    caller: dict[str, Any]
-    requested_by: str | None
+    caller: dict[str, Any] = Field(description="Who asked, as it was verified.")
+    requested_by: str | None = Field(description="The label that the request carried.")
     cancel_requested: bool
     error: ErrorAnswer | None
 
@@ -102,7 +110,9 @@ class PlannedStep(Document):
     """One step that would be done, and why."""
 
     name: str
-    action: str
+    action: Literal["create", "adopt", "assign", "set", "grant", "raise", "lower", "remove", "refuse"] = Field(
+        description="refuse: it stands in the way, and would not be done."
+    )
     target: str
     reason: str
 
@@ -119,7 +129,7 @@ class DryRun(Document):
     """What a request would do; nothing has been done."""
 
     dry_run: Literal[True]
-    operation: str
+    operation: Operation
     project: str
     environments: dict[str, PlannedEnvironment]
     warnings: list[str]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Discriminator, Field, RootModel
 from pydantic import WithJsonSchema as Described
 
 from shared.idempotency import body_hash
-from shared.provisioning.principals import PrincipalType, Role
+from shared.provisioning.principals import Role
 from shared.validation import Document, Guid, VersionedDocument
 from shared.workflow.store import project_key
 
@@ -66,6 +66,7 @@ Environments = Annotated[
 ]
 RequestKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{8,64}$")]
 StorageFormat = Literal["Small", "Large"]
+Operation = Literal["provision", "grantAccess", "revokeAccess"]
 Absent = Annotated[Any, AfterValidator(_not_yet), Described({"type": "null", "description": _LATER})]
 
 
@@ -176,7 +177,7 @@ class RevokeAccessRequest(_Request):
 
 
 AnyRequest = ProvisionRequest | GrantAccessRequest | RevokeAccessRequest
-OPERATIONS = ("provision", "grantAccess", "revokeAccess")
+OPERATIONS: tuple[str, ...] = get_args(Operation)
 
 
 class ProvisioningRequest(RootModel[Annotated[AnyRequest, Discriminator("operation")]]):
@@ -204,6 +205,3 @@ def environments_of(request: AnyRequest, otherwise: Sequence[str]) -> list[str]:
         return [environment.name for environment in request.environments]
     named = (name for entry in request.access for name in (entry.environments or otherwise))
     return list(dict.fromkeys(named))
-
-
-__all__ = ["PrincipalType", "Role"]

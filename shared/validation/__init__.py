@@ -1,7 +1,7 @@
 """What comes from outside as typed values: strict JSON and YAML, and models whose faults are sentences."""
 
 from shared.validation.json_text import parse_json
-from shared.validation.models import Document, Guid, IsoDuration, VersionedDocument, duration_text
+from shared.validation.models import Document, Guid, IsoDuration, TimeText, VersionedDocument, duration_text
 from shared.validation.reporting import check
 from shared.validation.yaml_text import parse_yaml
 
@@ -9,6 +9,7 @@ __all__ = [
     "Document",
     "Guid",
     "IsoDuration",
+    "TimeText",
     "VersionedDocument",
     "check",
     "duration_text",

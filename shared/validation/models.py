@@ -61,6 +61,9 @@ Guid = Annotated[
 ]
 """A GUID in either case, kept in lower case, in which GUIDs are compared."""
 
+TimeText = Annotated[str, Described({"type": "string", "format": "date-time"})]
+"""A time in an answer, as `times.to_text` writes it."""
+
 
 def _duration(value: object) -> timedelta:
     if isinstance(value, timedelta):

@@ -11,11 +11,13 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from shared import openapi, web
-from shared.answers import Health, Problem, ReadinessReport
+from shared import web
 from shared.embed.documents import EmbedDocument
 from shared.embed.request import EmbedTokenAnswer, EmbedTokenRequest
 from shared.errors import InvalidRequest
+from shared.openapi.answers import Health, Problem, ReadinessReport
+from shared.openapi.document import openapi
+from shared.openapi.files import document_schema, generated
 from shared.provisioning.answers import DryRun, RequestPage, StatusDocument
 from shared.provisioning.request import ProvisioningRequest
 from shared.refresh.requests import RefreshRunRequest
@@ -24,7 +26,7 @@ from shared.validation import check
 
 Json = dict[str, Any]
 
-DOCUMENT = openapi.openapi()
+DOCUMENT = openapi()
 ANSWERS = (
     *(EmbedTokenAnswer, Health, Problem, ReadinessReport),
     *(StatusDocument, RequestPage, DryRun),
@@ -33,9 +35,9 @@ ANSWERS = (
 MODELS = {model.__name__: model for model in (*ANSWERS, EmbedTokenRequest, ProvisioningRequest, RefreshRunRequest)}
 
 
-@pytest.mark.parametrize("path", openapi.documents(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", generated(), ids=lambda path: path.name)
 def test_the_committed_file_is_up_to_date(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == openapi.documents()[path], "run `python -m shared.openapi`"
+    assert path.read_text(encoding="utf-8") == generated()[path], "run `make schemas`"
 
 
 def test_every_route_of_the_app_is_described_and_no_other() -> None:
@@ -110,7 +112,7 @@ def test_problem_details_are_as_described() -> None:
 
 
 def test_the_schema_of_embed_yaml_says_what_is_refused() -> None:
-    schema = openapi.document_schema("embed.yaml", EmbedDocument)
+    schema = document_schema("embed.yaml", EmbedDocument)
     assert schema["additionalProperties"] is False
     assert schema["properties"]["clients"]["additionalProperties"] is False
     assert schema["$defs"]["Grant"]["properties"]["reports"]["uniqueItems"] is True

@@ -1,4 +1,4 @@
-"""The forms of our answers that belong to no capability; here to be described, and checked in tests."""
+"""Answers that belong to no capability: problem details, health, readiness. What makes them stands elsewhere."""
 
 from __future__ import annotations
 

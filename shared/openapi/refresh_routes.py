@@ -1,12 +1,13 @@
-"""The routes of refresh runs as data, for the description of the API."""
+"""The routes of refresh runs."""
 
 from __future__ import annotations
 
-from shared.listing import MOST, USUAL
-from shared.openapi_routes import READING, Json, Parameter, Route
+from shared.openapi.route import KEY, PAGES, READING, WRITING, Json, Parameter, Route, id_of, status_filter
 from shared.refresh.records import RunStatus
 from shared.refresh.requests import RefreshRunRequest
 from shared.refresh.run_document import RunDocument, RunList
+
+TAG = "refresh"
 
 _RUN: Json = {
     "id": "5f0d1c5e-7f53-5a37-b4a0-0d2f5a1c9e44",
@@ -60,24 +61,9 @@ _REQUESTS: tuple[tuple[str, Json], ...] = (
         },
     ),
 )
-_KEY = Parameter(
-    "Idempotency-Key",
-    "A repeat with the same key is the same request; another body under it is 409. Kept for 30 days.",
-    {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,64}$"},
-    place="header",
-)
-_FILTERS = (
-    Parameter("dataset", "Only runs of the dataset with this alias in refresh.yaml, or this id.", {"type": "string"}),
-    Parameter(
-        "status",
-        "Only those with this status: a page may then be short, or empty, and still carry a token.",
-        {"type": "string", "enum": [status.value for status in RunStatus]},
-    ),
-    Parameter("top", "Entries of a page.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
-    Parameter("continuationToken", "From the page before, with the same filter.", {"type": "string"}),
-)
+_ID = id_of("the run")
 
-REFRESHING = (
+ROUTES = (
     Route(
         "post",
         "/refresh-runs",
@@ -85,12 +71,13 @@ REFRESHING = (
         "Refresh a dataset now; without a body of its own the request joins a run that is queued",
         RunDocument,
         _QUEUED,
+        tag=TAG,
         role="Refresh.Write",
         request=RefreshRunRequest,
         request_examples=_REQUESTS,
-        refusals=(400, 401, 403, 404, 409, 411, 413, 415, 429, 500, 503),
+        refusals=(*WRITING, 404, 409, 429),
         status=202,
-        parameters=(_KEY,),
+        parameters=(KEY,),
     ),
     Route(
         "get",
@@ -99,9 +86,16 @@ REFRESHING = (
         "Runs, the newest first",
         RunList,
         {"value": [_RUN], "continuationToken": None},
+        tag=TAG,
         role="Refresh.Read",
         refusals=(*READING, 400),
-        parameters=_FILTERS,
+        parameters=(
+            Parameter(
+                "dataset", "Only runs of the dataset with this alias in refresh.yaml, or this id.", {"type": "string"}
+            ),
+            status_filter([status.value for status in RunStatus]),
+            *PAGES,
+        ),
     ),
     Route(
         "get",
@@ -110,8 +104,10 @@ REFRESHING = (
         "A run with every attempt",
         RunDocument,
         _RUN,
+        tag=TAG,
         role="Refresh.Read",
         refusals=READING,
+        parameters=(_ID,),
     ),
     Route(
         "post",
@@ -120,8 +116,10 @@ REFRESHING = (
         "Ask for the run's end; it is cancelled only once Power BI says so, and a standard refresh runs out",
         RunDocument,
         {**_QUEUED, "cancelRequested": True},
+        tag=TAG,
         role="Refresh.Write",
         refusals=(*READING, 409),
         status=202,
+        parameters=(_ID,),
     ),
 )
