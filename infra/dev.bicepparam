@@ -10,33 +10,64 @@ param tags = {
   stage: 'dev'
 }
 
-var tenantId = readEnvironmentVariable('POWERBI_TENANT_ID', '00000000-0000-0000-0000-000000000000')
-param powerbiTenantId = tenantId
-param embedClientId = readEnvironmentVariable('POWERBI_EMBED_CLIENT_ID', '00000000-0000-0000-0000-000000000000')
-param operationsClientId = readEnvironmentVariable('POWERBI_OPERATIONS_CLIENT_ID', '00000000-0000-0000-0000-000000000000')
-param apiClientId = readEnvironmentVariable('API_CLIENT_ID', '00000000-0000-0000-0000-000000000000')
-param apiAudience = readEnvironmentVariable('API_AUDIENCE', 'api://powerbi-automation-dev')
-param apiTenantIds = [tenantId]
+var unset = '00000000-0000-0000-0000-000000000000'
+var tenantId = readEnvironmentVariable('POWERBI_TENANT_ID', unset)
 
-param deployerPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
-param deployerPrincipalType = 'User'
-param operatorsGroupId = readEnvironmentVariable('OPERATORS_GROUP_ID', '')
-param landingStorageAccountId = readEnvironmentVariable('LANDING_ACCOUNT_ID', '')
+param powerbi = {
+  cloud: 'public'
+  tenantId: tenantId
+  embed: {
+    clientId: readEnvironmentVariable('POWERBI_EMBED_CLIENT_ID', unset)
+    credential: 'federated'
+  }
+  operations: {
+    clientId: readEnvironmentVariable('POWERBI_OPERATIONS_CLIENT_ID', unset)
+    credential: 'federated'
+  }
+}
 
-param runbookUrl = readEnvironmentVariable('RUNBOOK_URL', 'https://example.org/powerbi-automation/docs/runbook.md')
+param api = {
+  clientId: readEnvironmentVariable('API_CLIENT_ID', unset)
+  audience: readEnvironmentVariable('API_AUDIENCE', 'api://powerbi-automation-dev')
+  tenantIds: [tenantId]
+  platformAuthentication: false
+}
+
+param landing = {
+  accountId: readEnvironmentVariable('LANDING_ACCOUNT_ID', '')
+  container: 'landing'
+  hierarchicalNamespace: false
+}
+
+param size = {
+  instanceMemoryMB: 2048
+  maximumInstanceCount: 5
+  httpConcurrency: 16
+  workerThreads: 32
+  alwaysReady: []
+  zoneRedundant: false
+  storageSku: 'Standard_LRS'
+}
+
+param networking = {
+  private: false
+  addressPrefix: '10.30.0.0/24'
+  ownDnsZones: true
+  routeTableId: ''
+}
+
+param people = {
+  operatorsGroupId: readEnvironmentVariable('OPERATORS_GROUP_ID', '')
+  deployerPrincipalId: readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
+  deployerPrincipalType: 'User'
+}
+
 var alertEmail = readEnvironmentVariable('ALERT_EMAIL', '')
-param alertEmails = empty(alertEmail) ? [] : [alertEmail]
 
-param instanceMemoryMB = 2048
-param maximumInstanceCount = 5
-param httpConcurrency = 16
-param workerThreads = 32
-param alwaysReady = []
-param zoneRedundant = false
-param storageSku = 'Standard_LRS'
-
-param privateNetworking = false
-param platformAuthentication = false
-
-param logRetentionDays = 30
-param logDailyQuotaGb = 1
+param watching = {
+  logRetentionDays: 30
+  logDailyQuotaGb: 1
+  alertEmails: empty(alertEmail) ? [] : [alertEmail]
+  runbookUrl: readEnvironmentVariable('RUNBOOK_URL', 'https://example.org/powerbi-automation/docs/runbook.md')
+  embedLatencyMilliseconds: 2000
+}

@@ -2,7 +2,8 @@ metadata description = 'Power BI automation: everything that one environment of 
 
 targetScope = 'subscription'
 
-// ---- what and where
+import { configContainer } from 'contents.bicep'
+import * as shapes from 'types.bicep'
 
 @description('Name of the environment, such as dev or prod: part of every name.')
 @minLength(2)
@@ -15,164 +16,34 @@ param environmentName string
 param location string
 
 @description('Tags on every resource beside the name of the environment, such as owner or cost centre.')
-param tags object = {}
+param tags object
 
-// ---- Power BI and Entra ID: ids only, never a secret
+@description('Power BI, and as whom it is called.')
+param powerbi shapes.powerbiSettings
 
-@description('The cloud in which Power BI is.')
-@allowed(['public', 'usgov', 'usgovhigh', 'usgovmil', 'china'])
-param powerbiCloud string = 'public'
+@description('This API as callers know it.')
+param api shapes.apiSettings
 
-@description('Tenant of Power BI.')
-@minLength(36)
-@maxLength(36)
-param powerbiTenantId string
+@description('Where files land.')
+param landing shapes.landingSettings
 
-@description('Application (client) id of the registration that issues embed tokens.')
-@minLength(36)
-@maxLength(36)
-param embedClientId string
-
-@description('How that registration proves itself: secret:NAME, the name of a secret in the key vault.')
-@minLength(8)
-@maxLength(140)
-param embedCredential string = 'secret:powerbi-embed'
-
-@description('Application (client) id of the registration that changes workspaces and refreshes datasets.')
-@minLength(36)
-@maxLength(36)
-param operationsClientId string
-
-@description('How that registration proves itself: secret:NAME, the name of a secret in the key vault.')
-@minLength(8)
-@maxLength(140)
-param operationsCredential string = 'secret:powerbi-operations'
-
-@description('Application (client) id of this API\'s own registration: what callers ask tokens for.')
-@minLength(36)
-@maxLength(36)
-param apiClientId string
-
-@description('Application ID URI of this API\'s registration, the audience of version 1 tokens.')
-@minLength(6)
-@maxLength(255)
-param apiAudience string
-
-@description('Tenants whose callers are let in.')
-@minLength(1)
-@maxLength(20)
-param apiTenantIds string[]
-
-// ---- where files land, and who is told
-
-@description('Resource id of the storage account in which files land. Leave out: a new one is made.')
-@maxLength(300)
-param landingStorageAccountId string = ''
-
-@description('Region of that account, where it is another one: its events are taken there.')
-@minLength(3)
-@maxLength(40)
-param landingLocation string = location
-
-@description('The container in which files land.')
-@minLength(3)
-@maxLength(63)
-param landingContainer string = 'landing'
-
-@description('Whether a new landing account has a hierarchical namespace (Data Lake Storage).')
-param landingHierarchicalNamespace bool = false
-
-@description('Resource id of a custom Event Grid topic (CloudEvents schema) for the app\'s events. Leave out: they go to the queue operations-events.')
+@description('Resource id of a custom Event Grid topic (CloudEvents schema) for the app\'s events; empty: they go to the queue operations-events.')
 @maxLength(300)
 param eventsTopicId string = ''
 
-// ---- size
+@description('How large it is, and how much of it may fail.')
+param size shapes.sizeSettings
 
-@description('Memory of one instance: 2048 MB come with one core.')
-@allowed([512, 2048, 4096])
-param instanceMemoryMB int = 2048
+@description('From where it can be reached, and how it reaches out.')
+param networking shapes.networkSettings
 
-@description('Most instances that the app may grow to; the region allows 250 cores in a subscription.')
-@minValue(1)
-@maxValue(250)
-param maximumInstanceCount int = 40
+@description('Who handles data beside the app.')
+param people shapes.peopleSettings
 
-@description('HTTP requests that one instance serves at the same time; no more than worker threads.')
-@minValue(1)
-@maxValue(64)
-param httpConcurrency int = 16
+@description('What is kept of logs, and who is told.')
+param watching shapes.watchingSettings
 
-@description('Worker threads of one instance; as many as queue messages run at once (host.json), and some.')
-@minValue(16)
-@maxValue(64)
-param workerThreads int = 32
-
-@description('Instances that are always warm: name (http, or function:NAME) and instanceCount.')
-@maxLength(10)
-param alwaysReady array = []
-
-@description('Whether instances are spread over availability zones: needs two that are always ready in each group.')
-param zoneRedundant bool = false
-
-@description('How storage is copied.')
-@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GZRS', 'Standard_GRS'])
-param storageSku string = 'Standard_ZRS'
-
-// ---- network and access
-
-@description('Virtual network, private endpoints, public access off.')
-param privateNetworking bool = false
-
-@description('Address space of the virtual network: a /24, of which two /26 are used.')
-@minLength(9)
-@maxLength(18)
-param virtualNetworkPrefix string = '10.30.0.0/24'
-
-@description('Whether private DNS zones are made here. Turn off where a policy of the organisation links endpoints to central zones.')
-param ownDnsZones bool = true
-
-@description('Whether App Service checks tokens as well, in front of the app.')
-param platformAuthentication bool = false
-
-@description('Object id of the operators\' security group: uploads documents, stores secrets, replays messages. Leave out: nobody.')
-@maxLength(36)
-param operatorsGroupId string = ''
-
-@description('Object id of who deploys: uploads config/. Leave out: nobody.')
-@maxLength(36)
-param deployerPrincipalId string = ''
-
-@description('What the deployer is.')
-@allowed(['ServicePrincipal', 'User', 'Group'])
-param deployerPrincipalType string = 'ServicePrincipal'
-
-// ---- watching
-
-@description('Days that logs are kept.')
-@minValue(30)
-@maxValue(730)
-param logRetentionDays int = 90
-
-@description('Most gigabytes of logs a day; -1 for no limit.')
-@minValue(-1)
-@maxValue(1000)
-param logDailyQuotaGb int = -1
-
-@description('Who is written to when an alert fires.')
-@maxLength(20)
-param alertEmails string[] = []
-
-@description('Where docs/runbook.md can be read; each alert links to its section.')
-@minLength(8)
-@maxLength(300)
-param runbookUrl string
-
-@description('Milliseconds within which 95 of 100 embed tokens have to be issued.')
-@minValue(100)
-@maxValue(30000)
-param embedLatencyMilliseconds int = 2000
-
-// ---- names: unique by token, within each service's limits
+// ---- names: an abbreviation, the environment and a token, within each service's limits
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var short = take(replace(toLower(environmentName), '-', ''), 7)
@@ -192,11 +63,14 @@ var names = {
 }
 var allTags = union(tags, { 'azd-env-name': environmentName })
 
-var landingParts = split(landingStorageAccountId, '/')
-var landingSubscription = empty(landingStorageAccountId) ? subscription().subscriptionId : landingParts[2]
-var landingGroup = empty(landingStorageAccountId) ? names.group : landingParts[4]
-var landingName = empty(landingStorageAccountId) ? names.landing : landingParts[8]
-var topicParts = split(eventsTopicId, '/')
+// An existing landing account may be in another group or subscription, and so is its topic.
+var landingIsNew = empty(landing.accountId)
+var landingParts = split(landing.accountId, '/')
+var landingSubscription = landingIsNew ? subscription().subscriptionId : landingParts[2]
+var landingGroup = landingIsNew ? names.group : landingParts[4]
+var landingAccount = landingIsNew ? names.landing : landingParts[8]
+var landingLocation = landing.?location ?? location
+var landingIsLake = landingIsNew && landing.hierarchicalNamespace
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: names.group
@@ -218,8 +92,8 @@ module monitoring 'modules/monitoring.bicep' = {
     componentName: names.component
     location: location
     tags: allTags
-    retentionDays: logRetentionDays
-    dailyQuotaGb: logDailyQuotaGb
+    retentionDays: watching.logRetentionDays
+    dailyQuotaGb: watching.logDailyQuotaGb
   }
 }
 
@@ -230,8 +104,8 @@ module storage 'modules/storage.bicep' = {
     name: names.storage
     location: location
     tags: allTags
-    skuName: storageSku
-    publicAccess: !privateNetworking
+    skuName: size.storageSku
+    publicAccess: !networking.private
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -243,122 +117,62 @@ module vault 'modules/vault.bicep' = {
     name: names.vault
     location: location
     tags: allTags
-    publicAccess: !privateNetworking
+    publicAccess: !networking.private
     workspaceId: monitoring.outputs.workspaceId
   }
 }
 
-module landingAccount 'modules/landing.bicep' = if (empty(landingStorageAccountId)) {
-  name: 'landing'
-  scope: group
+module landingZone 'modules/landing.bicep' = {
+  name: 'landing-${environmentName}'
   params: {
-    name: names.landing
+    isNew: landingIsNew
+    subscriptionId: landingSubscription
+    groupName: landingGroup
+    accountName: landingAccount
+    topicName: names.topic
     location: landingLocation
     tags: allTags
-    skuName: storageSku
-    container: landingContainer
-    hierarchicalNamespace: landingHierarchicalNamespace
-    publicAccess: !privateNetworking
-    workspaceId: monitoring.outputs.workspaceId
-  }
-}
-
-module landingTopic 'modules/landing-topic.bicep' = {
-  name: 'landing-topic-${environmentName}'
-  scope: resourceGroup(landingSubscription, landingGroup)
-  params: {
-    name: names.topic
-    location: landingLocation
-    tags: allTags
-    accountName: landingName
-    container: landingContainer
+    container: landing.container
+    hierarchicalNamespace: landing.hierarchicalNamespace
+    skuName: size.storageSku
+    publicAccess: !networking.private
     readerPrincipalId: identity.outputs.principalId
     workspaceId: monitoring.outputs.workspaceId
   }
-  dependsOn: [landingAccount]
 }
 
-module roles 'modules/roles.bicep' = {
-  name: 'roles'
+module rights 'modules/rights.bicep' = {
+  name: 'rights'
   scope: group
   params: {
     storageName: storage.outputs.name
-    workedQueues: storage.outputs.workedQueues
-    toldQueues: storage.outputs.toldQueues
-    tables: storage.outputs.tables
     vaultName: vault.outputs.name
     componentName: monitoring.outputs.componentName
+    eventsTopicId: eventsTopicId
     appPrincipalId: identity.outputs.principalId
+    landingTopicPrincipalId: landingZone.outputs.topicPrincipalId
+    people: people
   }
 }
 
-module peopleRoles 'modules/roles-people.bicep' = {
-  name: 'roles-people'
-  scope: group
-  params: {
-    storageName: storage.outputs.name
-    workedQueues: storage.outputs.workedQueues
-    vaultName: vault.outputs.name
-    operatorsGroupId: operatorsGroupId
-    deployerPrincipalId: deployerPrincipalId
-    deployerPrincipalType: deployerPrincipalType
-  }
-}
-
-module deliveryRoles 'modules/roles-delivery.bicep' = {
-  name: 'roles-delivery'
-  scope: group
-  params: {
-    storageName: storage.outputs.name
-    queue: storage.outputs.landedQueue
-    deadLetterContainer: storage.outputs.deadLetterContainer
-    topicPrincipalId: landingTopic.outputs.principalId
-  }
-}
-
-module eventsTopic 'modules/events-topic.bicep' = if (!empty(eventsTopicId)) {
-  name: 'events-topic-${environmentName}'
-  scope: resourceGroup(
-    empty(eventsTopicId) ? subscription().subscriptionId : topicParts[2],
-    empty(eventsTopicId) ? names.group : topicParts[4]
-  )
-  params: {
-    name: empty(eventsTopicId) ? 'none' : topicParts[8]
-    appPrincipalId: identity.outputs.principalId
-  }
-}
-
-module network 'modules/network.bicep' = if (privateNetworking) {
+module network 'modules/network.bicep' = if (networking.private) {
   name: 'network'
   scope: group
   params: {
     name: names.network
     location: location
     tags: allTags
-    prefix: virtualNetworkPrefix
-    ownDnsZones: ownDnsZones
+    settings: networking
     workspaceId: monitoring.outputs.workspaceId
-  }
-}
-
-module dataEndpoints 'modules/endpoints.bicep' = if (privateNetworking) {
-  name: 'data-endpoints'
-  scope: group
-  params: {
-    location: location
-    tags: allTags
-    subnetId: network!.outputs.endpointSubnetId
-    zoneIds: network!.outputs.zoneIds
     targets: concat(
       [
         { name: names.storage, service: 'blob', id: storage.outputs.id }
         { name: names.storage, service: 'queue', id: storage.outputs.id }
         { name: names.storage, service: 'table', id: storage.outputs.id }
         { name: names.vault, service: 'vault', id: vault.outputs.id }
+        { name: landingAccount, service: 'blob', id: landingZone.outputs.accountId }
       ],
-      empty(landingStorageAccountId)
-        ? [{ name: names.landing, service: 'blob', id: landingAccount!.outputs.id }]
-        : []
+      landingIsLake ? [{ name: landingAccount, service: 'dfs', id: landingZone.outputs.accountId }] : []
     )
   }
 }
@@ -373,40 +187,22 @@ module app 'modules/function-app.bicep' = {
     tags: allTags
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
+    size: size
+    powerbi: powerbi
+    api: api
     packageUrl: storage.outputs.packageUrl
+    endpoints: storage.outputs.endpoints
+    landingBlobUrl: 'https://${landingAccount}.blob.${environment().suffixes.storage}'
+    vaultUrl: vault.outputs.url
+    eventsTopicUrl: rights.outputs.eventsTopicUrl // which also keeps it from starting without its rights
     componentName: monitoring.outputs.componentName
     workspaceId: monitoring.outputs.workspaceId
-    instanceMemoryMB: instanceMemoryMB
-    maximumInstanceCount: maximumInstanceCount
-    httpConcurrency: httpConcurrency
-    workerThreads: workerThreads
-    alwaysReady: alwaysReady
-    zoneRedundant: zoneRedundant
-    subnetId: privateNetworking ? network!.outputs.appSubnetId : ''
-    publicAccess: !privateNetworking
-    platformAuthentication: platformAuthentication
-    apiClientId: apiClientId
-    apiAudience: apiAudience
-    powerbiTenantId: powerbiTenantId
-    storageEndpoints: storage.outputs.endpoints
-    settings: {
-      POWERBI_CLOUD: powerbiCloud
-      POWERBI_TENANT_ID: powerbiTenantId
-      POWERBI_EMBED_CLIENT_ID: embedClientId
-      POWERBI_EMBED_CREDENTIAL: embedCredential
-      POWERBI_OPERATIONS_CLIENT_ID: operationsClientId
-      POWERBI_OPERATIONS_CREDENTIAL: operationsCredential
-      KEY_VAULT_URL: vault.outputs.url
-      API_AUDIENCE: '${apiAudience},${apiClientId}'
-      API_TENANT_ID: join(apiTenantIds, ',')
-      LANDING_STORAGE__blobServiceUri: 'https://${landingName}.blob.${environment().suffixes.storage}'
-      EVENTS_TOPIC_ENDPOINT: empty(eventsTopicId) ? '' : eventsTopic!.outputs.endpoint
-    }
+    subnetId: networking.private ? network!.outputs.appSubnetId : '' // and without a way to its data
+    publicAccess: !networking.private
   }
-  dependsOn: [roles, landingTopic] // so that it never starts without its rights
 }
 
-module appEndpoint 'modules/endpoints.bicep' = if (privateNetworking) {
+module appEndpoint 'modules/endpoints.bicep' = if (networking.private) {
   name: 'app-endpoint'
   scope: group
   params: {
@@ -416,7 +212,6 @@ module appEndpoint 'modules/endpoints.bicep' = if (privateNetworking) {
     zoneIds: network!.outputs.zoneIds
     targets: [{ name: names.app, service: 'sites', id: app.outputs.id }]
   }
-  dependsOn: [dataEndpoints] // one at a time: the network takes one change at once
 }
 
 // The last but watching: Event Grid checks at once that it may deliver, and its roles need minutes to be known.
@@ -424,13 +219,11 @@ module landingEvents 'modules/landing-events.bicep' = {
   name: 'landing-events-${environmentName}'
   scope: resourceGroup(landingSubscription, landingGroup)
   params: {
-    topicName: landingTopic.outputs.name
-    container: landingContainer
+    topicName: names.topic
+    container: landing.container
     storageId: storage.outputs.id
-    queue: storage.outputs.landedQueue
-    deadLetterContainer: storage.outputs.deadLetterContainer
   }
-  dependsOn: [deliveryRoles, app]
+  dependsOn: [app]
 }
 
 module alerts 'modules/alerts.bicep' = {
@@ -441,12 +234,12 @@ module alerts 'modules/alerts.bicep' = {
     location: location
     tags: allTags
     actionGroupName: names.actions
-    emails: alertEmails
-    runbookUrl: runbookUrl
+    emails: watching.alertEmails
+    runbookUrl: watching.runbookUrl
     componentId: monitoring.outputs.componentId
-    topicId: landingTopic.outputs.id
+    topicId: landingZone.outputs.topicId
     topicLocation: landingLocation
-    embedLatencyMilliseconds: embedLatencyMilliseconds
+    embedLatencyMilliseconds: watching.embedLatencyMilliseconds
   }
 }
 
@@ -473,16 +266,16 @@ output FUNCTION_APP_NAME string = app.outputs.name
 output API_URL string = 'https://${app.outputs.hostName}/api'
 
 @description('What callers ask tokens for.')
-output API_SCOPE string = '${apiAudience}/.default'
+output API_SCOPE string = '${api.audience}/.default'
 
 @description('The app\'s storage account.')
 output STORAGE_ACCOUNT_NAME string = storage.outputs.name
 
 @description('The container for the operator\'s documents.')
-output CONFIG_CONTAINER string = storage.outputs.configContainer
+output CONFIG_CONTAINER string = configContainer
 
 @description('The account in which files land.')
-output LANDING_ACCOUNT_NAME string = landingName
+output LANDING_ACCOUNT_NAME string = landingAccount
 
 @description('The key vault.')
 output KEY_VAULT_NAME string = vault.outputs.name

@@ -10,34 +10,64 @@ param tags = {
   stage: 'test'
 }
 
-var tenantId = readEnvironmentVariable('POWERBI_TENANT_ID', '00000000-0000-0000-0000-000000000000')
-param powerbiTenantId = tenantId
-param embedClientId = readEnvironmentVariable('POWERBI_EMBED_CLIENT_ID', '00000000-0000-0000-0000-000000000000')
-param operationsClientId = readEnvironmentVariable('POWERBI_OPERATIONS_CLIENT_ID', '00000000-0000-0000-0000-000000000000')
-param apiClientId = readEnvironmentVariable('API_CLIENT_ID', '00000000-0000-0000-0000-000000000000')
-param apiAudience = readEnvironmentVariable('API_AUDIENCE', 'api://powerbi-automation-test')
-param apiTenantIds = [tenantId]
+var unset = '00000000-0000-0000-0000-000000000000'
+var tenantId = readEnvironmentVariable('POWERBI_TENANT_ID', unset)
 
-param deployerPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
-param deployerPrincipalType = 'ServicePrincipal'
-param operatorsGroupId = readEnvironmentVariable('OPERATORS_GROUP_ID', '')
-param landingStorageAccountId = readEnvironmentVariable('LANDING_ACCOUNT_ID', '')
+param powerbi = {
+  cloud: 'public'
+  tenantId: tenantId
+  embed: {
+    clientId: readEnvironmentVariable('POWERBI_EMBED_CLIENT_ID', unset)
+    credential: 'federated'
+  }
+  operations: {
+    clientId: readEnvironmentVariable('POWERBI_OPERATIONS_CLIENT_ID', unset)
+    credential: 'federated'
+  }
+}
 
-param runbookUrl = readEnvironmentVariable('RUNBOOK_URL', 'https://example.org/powerbi-automation/docs/runbook.md')
+param api = {
+  clientId: readEnvironmentVariable('API_CLIENT_ID', unset)
+  audience: readEnvironmentVariable('API_AUDIENCE', 'api://powerbi-automation-test')
+  tenantIds: [tenantId]
+  platformAuthentication: true
+}
+
+param landing = {
+  accountId: readEnvironmentVariable('LANDING_ACCOUNT_ID', '')
+  container: 'landing'
+  hierarchicalNamespace: false
+}
+
+param size = {
+  instanceMemoryMB: 2048
+  maximumInstanceCount: 10
+  httpConcurrency: 16
+  workerThreads: 32
+  alwaysReady: []
+  zoneRedundant: false
+  storageSku: 'Standard_ZRS'
+}
+
+param networking = {
+  private: true
+  addressPrefix: '10.31.0.0/24'
+  ownDnsZones: true
+  routeTableId: ''
+}
+
+param people = {
+  operatorsGroupId: readEnvironmentVariable('OPERATORS_GROUP_ID', '')
+  deployerPrincipalId: readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
+  deployerPrincipalType: 'ServicePrincipal'
+}
+
 var alertEmail = readEnvironmentVariable('ALERT_EMAIL', '')
-param alertEmails = empty(alertEmail) ? [] : [alertEmail]
 
-param instanceMemoryMB = 2048
-param maximumInstanceCount = 10
-param httpConcurrency = 16
-param workerThreads = 32
-param alwaysReady = []
-param zoneRedundant = false
-param storageSku = 'Standard_ZRS'
-
-param privateNetworking = true
-param virtualNetworkPrefix = '10.31.0.0/24'
-param platformAuthentication = true
-
-param logRetentionDays = 30
-param logDailyQuotaGb = 5
+param watching = {
+  logRetentionDays: 30
+  logDailyQuotaGb: 5
+  alertEmails: empty(alertEmail) ? [] : [alertEmail]
+  runbookUrl: readEnvironmentVariable('RUNBOOK_URL', 'https://example.org/powerbi-automation/docs/runbook.md')
+  embedLatencyMilliseconds: 2000
+}

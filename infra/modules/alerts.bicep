@@ -1,59 +1,94 @@
 metadata description = 'Who is told when something is wrong. Each query answers what is wrong: any row fires its alert.'
 
 @description('Name of the environment.')
+@minLength(2)
+@maxLength(12)
 param environmentName string
 
 @description('Region.')
+@minLength(3)
+@maxLength(40)
 param location string
 
 @description('Tags.')
 param tags object
 
 @description('Name of the action group.')
+@minLength(1)
+@maxLength(260)
 param actionGroupName string
 
 @description('Who is written to.')
+@maxLength(20)
 param emails string[]
 
 @description('Where the runbook can be read.')
+@minLength(8)
+@maxLength(300)
 param runbookUrl string
 
 @description('Resource id of the Application Insights component.')
+@minLength(1)
+@maxLength(300)
 param componentId string
 
 @description('Resource id of the landing account\'s system topic.')
+@minLength(1)
+@maxLength(300)
 param topicId string
 
 @description('Region of that topic.')
+@minLength(3)
+@maxLength(40)
 param topicLocation string
 
 @description('Milliseconds within which 95 of 100 embed tokens have to be issued.')
+@minValue(100)
+@maxValue(30000)
 param embedLatencyMilliseconds int
 
+// A line is in the log some minutes after it was written. So the window of what happens once (a failure, a poison
+// message) is longer than the time between two looks: what came too late for one look is in the next.
 var alerts = [
   {
     name: 'poison-messages'
     severity: 1
     every: 'PT5M'
-    window: 'PT5M'
+    window: 'PT15M'
     query: loadTextContent('../queries/alerts/poison-messages.kql')
     says: 'A message was given up, or can never be carried out.'
   }
   {
-    name: 'provisioning-failed'
-    severity: 2
+    name: 'oldest-message'
+    severity: 1
     every: 'PT5M'
-    window: 'PT5M'
-    query: loadTextContent('../queries/alerts/provisioning-failed.kql')
-    says: 'A provisioning request failed.'
+    window: 'PT10M'
+    query: loadTextContent('../queries/alerts/oldest-message.kql')
+    says: 'Messages have been waiting for more than five minutes.'
+  }
+  {
+    name: 'critical-refresh-failed'
+    severity: 1
+    every: 'PT5M'
+    window: 'PT15M'
+    query: loadTextContent('../queries/alerts/critical-refresh-failed.kql')
+    says: 'A critical dataset was not refreshed.'
   }
   {
     name: 'refresh-failed'
     severity: 2
     every: 'PT5M'
-    window: 'PT5M'
+    window: 'PT15M'
     query: loadTextContent('../queries/alerts/refresh-failed.kql')
     says: 'A dataset was not refreshed.'
+  }
+  {
+    name: 'provisioning-failed'
+    severity: 2
+    every: 'PT5M'
+    window: 'PT15M'
+    query: loadTextContent('../queries/alerts/provisioning-failed.kql')
+    says: 'A provisioning request failed.'
   }
   {
     name: 'overdue-work'
@@ -69,7 +104,7 @@ var alerts = [
     every: 'PT5M'
     window: 'PT15M'
     query: loadTextContent('../queries/alerts/sweep-silent.kql')
-    says: 'The app has not swept for a quarter of an hour.'
+    says: 'One of the timers has done no work for a quarter of an hour.'
   }
   {
     name: 'embed-errors'
@@ -103,7 +138,7 @@ var alerts = [
     name: 'not-ready'
     severity: 1
     every: 'PT5M'
-    window: 'PT10M'
+    window: 'PT15M'
     query: loadTextContent('../queries/alerts/not-ready.kql')
     says: 'Something that the app depends on does not work.'
   }

@@ -1,20 +1,27 @@
 metadata description = 'Private endpoints: one for each service of each resource.'
 
+import { endpointTarget } from '../types.bicep'
+
 @description('Region.')
+@minLength(3)
+@maxLength(40)
 param location string
 
 @description('Tags.')
 param tags object
 
 @description('The subnet that they are in.')
+@minLength(1)
+@maxLength(300)
 param subnetId string
 
 @description('Resource ids of DNS zones by service; empty: the organisation links endpoints itself.')
 param zoneIds object
 
-@description('What they lead to: name, service (blob, queue, table, vault, sites) and id.')
+@description('What they lead to.')
 @minLength(1)
-param targets array
+@maxLength(20)
+param targets endpointTarget[]
 
 @batchSize(1)
 resource endpoint 'Microsoft.Network/privateEndpoints@2025-05-01' = [

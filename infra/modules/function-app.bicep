@@ -1,76 +1,87 @@
 metadata description = 'The function app on Flex Consumption, with every setting that it has.'
 
+import { apiSettings, powerbiSettings, sizeSettings, storageEndpoints } from '../types.bicep'
+
 @description('Name of the app.')
 @minLength(2)
 @maxLength(60)
 param name string
 
 @description('Name of its plan.')
+@minLength(1)
+@maxLength(60)
 param planName string
 
 @description('Region.')
+@minLength(3)
+@maxLength(40)
 param location string
 
 @description('Tags.')
 param tags object
 
 @description('Resource id of its identity.')
+@minLength(1)
+@maxLength(300)
 param identityId string
 
 @description('Client id of its identity.')
+@minLength(36)
+@maxLength(36)
 param identityClientId string
 
+@description('How large it is, and how much of it may fail.')
+param size sizeSettings
+
+@description('Power BI, and as whom it is called.')
+param powerbi powerbiSettings
+
+@description('This API as callers know it.')
+param api apiSettings
+
 @description('Address of the container with its package.')
+@minLength(1)
+@maxLength(300)
 param packageUrl string
 
+@description('Addresses of its storage account.')
+param endpoints storageEndpoints
+
+@description('Address of the blobs that land.')
+@minLength(1)
+@maxLength(300)
+param landingBlobUrl string
+
+@description('Address of the key vault.')
+@minLength(1)
+@maxLength(300)
+param vaultUrl string
+
+@description('Where events are sent; empty: to the queue operations-events.')
+@maxLength(300)
+param eventsTopicUrl string
+
 @description('The Application Insights component.')
+@minLength(1)
+@maxLength(255)
 param componentName string
 
-@description('Where its logs go.')
+@description('Resource id of the workspace for logs.')
+@minLength(1)
+@maxLength(300)
 param workspaceId string
 
-@description('Memory of one instance, in MB.')
-@allowed([512, 2048, 4096])
-param instanceMemoryMB int
-
-@description('Most instances.')
-param maximumInstanceCount int
-
-@description('HTTP requests that one instance serves at the same time.')
-param httpConcurrency int
-
-@description('Worker threads of one instance.')
-param workerThreads int
-
-@description('Instances that are always warm: name and instanceCount.')
-param alwaysReady array
-
-@description('Whether instances are spread over availability zones.')
-param zoneRedundant bool
-
-@description('The subnet through which its traffic goes out; empty: none.')
+@description('Resource id of the subnet through which its traffic goes out; empty: none.')
+@maxLength(300)
 param subnetId string
 
 @description('Whether it can be reached from the internet.')
 param publicAccess bool
 
-@description('Whether App Service checks tokens in front of the app.')
-param platformAuthentication bool
-
-@description('Client id of the API\'s registration.')
-param apiClientId string
-
-@description('Application ID URI of the API\'s registration.')
-param apiAudience string
-
-@description('Tenant whose tokens App Service checks.')
-param powerbiTenantId string
-
-@description('Addresses of the app\'s storage account: blob, queue and table.')
-param storageEndpoints object
-
-@description('What is particular to this app.')
-param settings object
+// Who signs callers' tokens: their tenant, which need not be Power BI's. China's tokens do not name its login endpoint.
+var signer = environment().name == 'AzureChinaCloud'
+  ? 'https://login.partner.microsoftonline.cn/'
+  : environment().authentication.loginEndpoint
 
 resource component 'Microsoft.Insights/components@2020-02-02' existing = {
   name: componentName
@@ -84,7 +95,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   sku: { name: 'FC1', tier: 'FlexConsumption' }
   properties: {
     reserved: true // Linux
-    zoneRedundant: zoneRedundant
+    zoneRedundant: size.zoneRedundant
   }
 }
 
@@ -120,10 +131,10 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       }
       runtime: { name: 'python', version: '3.13' }
       scaleAndConcurrency: {
-        instanceMemoryMB: instanceMemoryMB
-        maximumInstanceCount: maximumInstanceCount
-        alwaysReady: alwaysReady
-        triggers: { http: { perInstanceConcurrency: httpConcurrency } }
+        instanceMemoryMB: size.instanceMemoryMB
+        maximumInstanceCount: size.maximumInstanceCount
+        alwaysReady: size.alwaysReady
+        triggers: { http: { perInstanceConcurrency: size.httpConcurrency } }
       }
     }
   }
@@ -133,17 +144,28 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
 resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(settings, {
+  properties: {
     AzureWebJobsStorage__credential: 'managedidentity'
     AzureWebJobsStorage__clientId: identityClientId
-    AzureWebJobsStorage__blobServiceUri: storageEndpoints.blob
-    AzureWebJobsStorage__queueServiceUri: storageEndpoints.queue
-    AzureWebJobsStorage__tableServiceUri: storageEndpoints.table
+    AzureWebJobsStorage__blobServiceUri: endpoints.blob
+    AzureWebJobsStorage__queueServiceUri: endpoints.queue
+    AzureWebJobsStorage__tableServiceUri: endpoints.table
+    LANDING_STORAGE__blobServiceUri: landingBlobUrl
+    KEY_VAULT_URL: vaultUrl
+    EVENTS_TOPIC_ENDPOINT: eventsTopicUrl
     MANAGED_IDENTITY_CLIENT_ID: identityClientId
-    PYTHON_THREADPOOL_THREAD_COUNT: string(workerThreads)
+    POWERBI_CLOUD: powerbi.cloud
+    POWERBI_TENANT_ID: powerbi.tenantId
+    POWERBI_EMBED_CLIENT_ID: powerbi.embed.clientId
+    POWERBI_EMBED_CREDENTIAL: powerbi.embed.credential
+    POWERBI_OPERATIONS_CLIENT_ID: powerbi.operations.clientId
+    POWERBI_OPERATIONS_CREDENTIAL: powerbi.operations.credential
+    API_AUDIENCE: '${api.audience},${api.clientId}'
+    API_TENANT_ID: join(api.tenantIds, ',')
+    PYTHON_THREADPOOL_THREAD_COUNT: string(size.workerThreads)
     APPLICATIONINSIGHTS_CONNECTION_STRING: component.properties.ConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
-  })
+  }
 }
 
 resource noPasswordForPackages 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
@@ -163,7 +185,7 @@ resource authentication 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: app
   name: 'authsettingsV2'
   properties: {
-    platform: { enabled: platformAuthentication }
+    platform: { enabled: api.platformAuthentication }
     globalValidation: {
       requireAuthentication: true
       unauthenticatedClientAction: 'Return401'
@@ -173,10 +195,10 @@ resource authentication 'Microsoft.Web/sites/config@2024-11-01' = {
       azureActiveDirectory: {
         enabled: true
         registration: {
-          clientId: apiClientId
-          openIdIssuer: '${environment().authentication.loginEndpoint}${powerbiTenantId}/v2.0'
+          clientId: api.clientId
+          openIdIssuer: '${signer}${api.tenantIds[0]}/v2.0'
         }
-        validation: { allowedAudiences: [apiAudience, apiClientId] }
+        validation: { allowedAudiences: [api.audience, api.clientId] }
       }
     }
     login: { tokenStore: { enabled: false } }

@@ -1,9 +1,13 @@
 metadata description = 'The one identity that the app is in Azure: storage, key vault, telemetry, its own package.'
 
 @description('Name of the identity.')
+@minLength(3)
+@maxLength(128)
 param name string
 
 @description('Region.')
+@minLength(3)
+@maxLength(40)
 param location string
 
 @description('Tags.')

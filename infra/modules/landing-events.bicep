@@ -1,19 +1,21 @@
 metadata description = 'Event Grid tells the queue of every file that is wholly written; what it can\'t deliver it keeps.'
 
+import { deadLetterContainer, landedQueue } from '../contents.bicep'
+
 @description('The landing account\'s system topic.')
+@minLength(3)
+@maxLength(50)
 param topicName string
 
 @description('The container in which files land.')
+@minLength(3)
+@maxLength(63)
 param container string
 
 @description('Resource id of the app\'s storage account.')
+@minLength(1)
+@maxLength(300)
 param storageId string
-
-@description('The queue that is told.')
-param queue string
-
-@description('The container for events that could not be delivered.')
-param deadLetterContainer string
 
 resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
   name: topicName
@@ -30,7 +32,7 @@ resource landed 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15'
         endpointType: 'StorageQueue'
         properties: {
           resourceId: storageId
-          queueName: queue
+          queueName: landedQueue
           queueMessageTimeToLiveInSeconds: -1 // never lost by age
         }
       }

@@ -1,24 +1,36 @@
 metadata description = 'The landing account\'s events, and the app\'s right to read what landed. Deployed where that account is.'
 
 @description('Name of the system topic. An account has at most one: an existing one stops this deployment (see the runbook).')
+@minLength(3)
+@maxLength(50)
 param name string
 
 @description('Region of the account.')
+@minLength(3)
+@maxLength(40)
 param location string
 
 @description('Tags.')
 param tags object
 
 @description('The account in which files land.')
+@minLength(3)
+@maxLength(24)
 param accountName string
 
 @description('The container in which they land.')
+@minLength(3)
+@maxLength(63)
 param container string
 
 @description('Object id of the app\'s identity.')
+@minLength(36)
+@maxLength(36)
 param readerPrincipalId string
 
-@description('Where the topic\'s logs go.')
+@description('Resource id of the workspace for logs.')
+@minLength(1)
+@maxLength(300)
 param workspaceId string
 
 var blobDataReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1' // Storage Blob Data Reader
@@ -68,11 +80,11 @@ resource topicToLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' =
   }
 }
 
-@description('Resource id.')
-output id string = topic.id
+@description('Resource id of the account.')
+output accountId string = account.id
 
-@description('Name of the topic.')
-output name string = topic.name
+@description('Resource id of the topic.')
+output id string = topic.id
 
 @description('Object id of the topic\'s identity: what delivers.')
 output principalId string = topic.identity.principalId

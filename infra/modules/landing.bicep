@@ -1,82 +1,98 @@
-metadata description = 'A storage account in which files land, where there is none yet.'
+metadata description = 'Where files land: a new account or an existing one, its events, and the app\'s right to read what landed.'
+
+targetScope = 'subscription'
+
+@description('Whether the account is made here.')
+param isNew bool
+
+@description('Subscription of the account.')
+@minLength(36)
+@maxLength(36)
+param subscriptionId string
+
+@description('Resource group of the account.')
+@minLength(1)
+@maxLength(90)
+param groupName string
 
 @description('Name of the account: 3 to 24 lower-case letters and digits.')
 @minLength(3)
 @maxLength(24)
-param name string
+param accountName string
 
-@description('Region.')
+@description('Name of the system topic.')
+@minLength(3)
+@maxLength(50)
+param topicName string
+
+@description('Region of the account.')
+@minLength(3)
+@maxLength(40)
 param location string
 
 @description('Tags.')
 param tags object
 
-@description('How it is copied.')
+@description('The container in which files land.')
+@minLength(3)
+@maxLength(63)
+param container string
+
+@description('Whether a new account has a hierarchical namespace (Data Lake Storage).')
+param hierarchicalNamespace bool
+
+@description('How a new account is copied.')
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GZRS', 'Standard_GRS'])
 param skuName string
 
-@description('The container in which files land.')
-param container string
-
-@description('Whether it has a hierarchical namespace (Data Lake Storage).')
-param hierarchicalNamespace bool
-
-@description('Whether it can be reached from the internet (with an Entra ID token).')
+@description('Whether a new account can be reached from the internet (with an Entra ID token).')
 param publicAccess bool
 
-@description('Where its logs go.')
+@description('Object id of the app\'s identity, which reads what landed.')
+@minLength(36)
+@maxLength(36)
+param readerPrincipalId string
+
+@description('Resource id of the workspace for logs.')
+@minLength(1)
+@maxLength(300)
 param workspaceId string
 
-resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
-  name: name
-  location: location
-  tags: tags
-  kind: 'StorageV2'
-  sku: { name: skuName }
-  properties: {
-    minimumTlsVersion: 'TLS1_2'
-    supportsHttpsTrafficOnly: true
-    allowSharedKeyAccess: false
-    allowBlobPublicAccess: false
-    allowCrossTenantReplication: false
-    defaultToOAuthAuthentication: true
-    isLocalUserEnabled: false
-    isHnsEnabled: hierarchicalNamespace
-    publicNetworkAccess: publicAccess ? 'Enabled' : 'Disabled'
-    networkAcls: {
-      defaultAction: publicAccess ? 'Allow' : 'Deny'
-      bypass: 'AzureServices' // Data Factory and its like write as trusted services
-    }
-  }
-}
-
-resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
-  parent: account
-  name: 'default'
-  properties: {
-    deleteRetentionPolicy: { enabled: true, days: 14 }
-    containerDeleteRetentionPolicy: { enabled: true, days: 14 }
-  }
-}
-
-resource landing 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
-  parent: blobService
-  name: container
-  properties: { publicAccess: 'None' }
-}
-
-resource blobsToLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'to-log'
-  scope: blobService
-  properties: {
+module account 'landing-account.bicep' = if (isNew) {
+  name: 'landing-account'
+  scope: resourceGroup(subscriptionId, groupName)
+  params: {
+    name: accountName
+    location: location
+    tags: tags
+    skuName: skuName
+    container: container
+    hierarchicalNamespace: hierarchicalNamespace
+    publicAccess: publicAccess
     workspaceId: workspaceId
-    logs: [
-      { category: 'StorageWrite', enabled: true } // who landed what
-      { category: 'StorageDelete', enabled: true }
-    ]
-    metrics: [{ category: 'Transaction', enabled: true }]
   }
 }
 
-@description('Resource id.')
-output id string = account.id
+module topic 'landing-topic.bicep' = {
+  name: topicName
+  scope: resourceGroup(subscriptionId, groupName)
+  params: {
+    name: topicName
+    location: location
+    tags: tags
+    accountName: accountName
+    container: container
+    readerPrincipalId: readerPrincipalId
+    workspaceId: workspaceId
+  }
+  dependsOn: [account]
+}
+
+@description('Resource id of the account.')
+output accountId string = topic.outputs.accountId
+
+@description('Resource id of the system topic.')
+output topicId string = topic.outputs.id
+
+@description('Object id of the topic\'s identity: what delivers.')
+output topicPrincipalId string = topic.outputs.principalId

@@ -1,21 +1,31 @@
 metadata description = 'Where logs and figures go. Only Entra ID tokens may write: no key is of any use.'
 
 @description('Name of the Log Analytics workspace.')
+@minLength(4)
+@maxLength(63)
 param workspaceName string
 
 @description('Name of the Application Insights component.')
+@minLength(1)
+@maxLength(255)
 param componentName string
 
 @description('Region.')
+@minLength(3)
+@maxLength(40)
 param location string
 
 @description('Tags.')
 param tags object
 
 @description('Days that logs are kept.')
+@minValue(30)
+@maxValue(730)
 param retentionDays int
 
 @description('Most gigabytes a day; -1 for no limit.')
+@minValue(-1)
+@maxValue(1000)
 param dailyQuotaGb int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {

@@ -1,15 +1,15 @@
 metadata description = 'What Event Grid may do: put messages on one queue, and keep in one container what it could not deliver.'
 
+import { deadLetterContainer, landedQueue } from '../contents.bicep'
+
 @description('The app\'s storage account.')
+@minLength(3)
+@maxLength(24)
 param storageName string
 
-@description('The queue that is told.')
-param queue string
-
-@description('The container for events that could not be delivered.')
-param deadLetterContainer string
-
 @description('Object id of the system topic\'s identity.')
+@minLength(36)
+@maxLength(36)
 param topicPrincipalId string
 
 var queueMessageSender = 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a' // Storage Queue Data Message Sender
@@ -24,9 +24,9 @@ resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2025-01-0
   name: 'default'
 }
 
-resource landedQueue 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-01-01' existing = {
+resource dataLanded 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-01-01' existing = {
   parent: queueService
-  name: queue
+  name: landedQueue
 }
 
 resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' existing = {
@@ -40,8 +40,8 @@ resource deadLetters 'Microsoft.Storage/storageAccounts/blobServices/containers@
 }
 
 resource senderRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(landedQueue.id, topicPrincipalId, queueMessageSender)
-  scope: landedQueue
+  name: guid(dataLanded.id, topicPrincipalId, queueMessageSender)
+  scope: dataLanded
   properties: {
     principalId: topicPrincipalId
     principalType: 'ServicePrincipal'

@@ -1,31 +1,26 @@
 metadata description = 'What people and pipelines may do with data: upload documents, store secrets, mend and replay messages.'
 
+import { configContainer, readableContainers, tables, workedQueues } from '../contents.bicep'
+import { peopleSettings } from '../types.bicep'
+
 @description('The app\'s storage account.')
+@minLength(3)
+@maxLength(24)
 param storageName string
 
-@description('Queues with a function, and their poison queues.')
-param workedQueues string[]
-
 @description('The key vault.')
+@minLength(3)
+@maxLength(24)
 param vaultName string
 
-@description('Object id of the operators\' group; empty: nobody.')
-param operatorsGroupId string
-
-@description('Object id of who deploys; empty: nobody.')
-param deployerPrincipalId string
-
-@description('What the deployer is.')
-@allowed(['ServicePrincipal', 'User', 'Group'])
-param deployerPrincipalType string
+@description('Who handles data beside the app.')
+param people peopleSettings
 
 var blobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe' // Storage Blob Data Contributor
 var blobDataReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1' // Storage Blob Data Reader
 var queueDataContributor = '974c5e8b-45b9-4653-ba55-5f855dd0fb88' // Storage Queue Data Contributor
 var tableDataReader = '76199698-9eea-4c19-bc75-cec21354c6b6' // Storage Table Data Reader
 var secretsOfficer = 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7' // Key Vault Secrets Officer
-
-var readableContainers = ['config-accepted', 'rejected', 'dead-letters']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
   name: storageName
@@ -38,7 +33,7 @@ resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01'
 
 resource config 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' existing = {
   parent: blobService
-  name: 'config'
+  name: configContainer
 }
 
 resource readable 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' existing = [
@@ -60,26 +55,38 @@ resource workedQueue 'Microsoft.Storage/storageAccounts/queueServices/queues@202
   }
 ]
 
+resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2025-01-01' existing = {
+  parent: account
+  name: 'default'
+}
+
+resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-01-01' existing = [
+  for name in tables: {
+    parent: tableService
+    name: name
+  }
+]
+
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
   name: vaultName
 }
 
-resource operatorsConfigRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorsGroupId)) {
-  name: guid(config.id, operatorsGroupId, blobDataContributor)
+resource operatorsConfigRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(people.operatorsGroupId)) {
+  name: guid(config.id, people.operatorsGroupId, blobDataContributor)
   scope: config
   properties: {
-    principalId: operatorsGroupId
+    principalId: people.operatorsGroupId
     principalType: 'Group'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobDataContributor)
   }
 }
 
 resource operatorsReadRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for (name, index) in readableContainers: if (!empty(operatorsGroupId)) {
-    name: guid(readable[index].id, operatorsGroupId, blobDataReader)
+  for (name, index) in readableContainers: if (!empty(people.operatorsGroupId)) {
+    name: guid(readable[index].id, people.operatorsGroupId, blobDataReader)
     scope: readable[index]
     properties: {
-      principalId: operatorsGroupId
+      principalId: people.operatorsGroupId
       principalType: 'Group'
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobDataReader)
     }
@@ -88,43 +95,45 @@ resource operatorsReadRole 'Microsoft.Authorization/roleAssignments@2022-04-01' 
 
 // To replay is to take a message off a poison queue and to put it on its own queue.
 resource operatorsQueueRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for (name, index) in workedQueues: if (!empty(operatorsGroupId)) {
-    name: guid(workedQueue[index].id, operatorsGroupId, queueDataContributor)
+  for (name, index) in workedQueues: if (!empty(people.operatorsGroupId)) {
+    name: guid(workedQueue[index].id, people.operatorsGroupId, queueDataContributor)
     scope: workedQueue[index]
     properties: {
-      principalId: operatorsGroupId
+      principalId: people.operatorsGroupId
       principalType: 'Group'
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', queueDataContributor)
     }
   }
 ]
 
-resource operatorsTableRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorsGroupId)) {
-  name: guid(account.id, operatorsGroupId, tableDataReader)
-  scope: account
-  properties: {
-    principalId: operatorsGroupId
-    principalType: 'Group'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', tableDataReader)
+resource operatorsTableRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (name, index) in tables: if (!empty(people.operatorsGroupId)) {
+    name: guid(table[index].id, people.operatorsGroupId, tableDataReader)
+    scope: table[index]
+    properties: {
+      principalId: people.operatorsGroupId
+      principalType: 'Group'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', tableDataReader)
+    }
   }
-}
+]
 
-resource operatorsSecretsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorsGroupId)) {
-  name: guid(vault.id, operatorsGroupId, secretsOfficer)
+resource operatorsSecretsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(people.operatorsGroupId)) {
+  name: guid(vault.id, people.operatorsGroupId, secretsOfficer)
   scope: vault
   properties: {
-    principalId: operatorsGroupId
+    principalId: people.operatorsGroupId
     principalType: 'Group'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', secretsOfficer)
   }
 }
 
-resource deployerConfigRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(deployerPrincipalId)) {
-  name: guid(config.id, deployerPrincipalId, blobDataContributor)
+resource deployerConfigRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(people.deployerPrincipalId)) {
+  name: guid(config.id, people.deployerPrincipalId, blobDataContributor)
   scope: config
   properties: {
-    principalId: deployerPrincipalId
-    principalType: deployerPrincipalType
+    principalId: people.deployerPrincipalId
+    principalType: people.deployerPrincipalType
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobDataContributor)
   }
 }

@@ -1,11 +1,16 @@
 metadata description = 'The app\'s own storage account: the host\'s, its queues, tables and containers. The app creates none of them.'
 
+import { containers, deadLetterContainer, packageContainer, tables, toldQueues, workedQueues } from '../contents.bicep'
+import { storageEndpoints } from '../types.bicep'
+
 @description('Name of the account: 3 to 24 lower-case letters and digits.')
 @minLength(3)
 @maxLength(24)
 param name string
 
 @description('Region.')
+@minLength(3)
+@maxLength(40)
 param location string
 
 @description('Tags.')
@@ -18,29 +23,10 @@ param skuName string
 @description('Whether it can be reached from the internet (with an Entra ID token).')
 param publicAccess bool
 
-@description('Where its logs go.')
+@description('Resource id of the workspace for logs.')
+@minLength(1)
+@maxLength(300)
 param workspaceId string
-
-var landedQueue = 'data-landed'
-var triggerQueues = ['provisioning-requests', landedQueue, 'workflow-steps', 'refresh-looks']
-var poisonQueues = map(triggerQueues, one => '${one}-poison')
-var workedQueues = concat(triggerQueues, poisonQueues)
-var toldQueues = ['operations-events']
-var tables = ['workflows', 'open', 'projects', 'landings', 'datasets', 'runs', 'audit', 'idempotency']
-var configContainer = 'config'
-var packageContainer = 'app-package'
-var deadLetterContainer = 'dead-letters'
-var containers = [
-  configContainer
-  'config-accepted'
-  'requests'
-  'runs'
-  'rejected'
-  'templates'
-  'archive'
-  'reports'
-]
-var platformContainers = [packageContainer, deadLetterContainer] // not the app's: deployment's and Event Grid's
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   name: name
@@ -74,7 +60,7 @@ resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01'
 }
 
 resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = [
-  for containerName in concat(containers, platformContainers): {
+  for containerName in concat(containers, [packageContainer, deadLetterContainer]): {
     parent: blobService
     name: containerName
     properties: { publicAccess: 'None' }
@@ -165,7 +151,7 @@ output id string = account.id
 output name string = account.name
 
 @description('Addresses of its services.')
-output endpoints object = {
+output endpoints storageEndpoints = {
   blob: account.properties.primaryEndpoints.blob
   queue: account.properties.primaryEndpoints.queue
   table: account.properties.primaryEndpoints.table
@@ -173,21 +159,3 @@ output endpoints object = {
 
 @description('Where the app\'s package lies.')
 output packageUrl string = '${account.properties.primaryEndpoints.blob}${packageContainer}'
-
-@description('Queues with a function, and their poison queues: the app reads, renews, deletes and sends.')
-output workedQueues string[] = workedQueues
-
-@description('Queues that the app only sends to.')
-output toldQueues string[] = toldQueues
-
-@description('Queue of events about files that landed.')
-output landedQueue string = landedQueue
-
-@description('Tables.')
-output tables string[] = tables
-
-@description('Container of the operator\'s documents.')
-output configContainer string = configContainer
-
-@description('Container of events that could not be delivered.')
-output deadLetterContainer string = deadLetterContainer

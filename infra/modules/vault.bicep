@@ -6,6 +6,8 @@ metadata description = 'Secrets of the app\'s registrations. Who may read them i
 param name string
 
 @description('Region.')
+@minLength(3)
+@maxLength(40)
 param location string
 
 @description('Tags.')
@@ -14,7 +16,9 @@ param tags object
 @description('Whether it can be reached from the internet (with an Entra ID token).')
 param publicAccess bool
 
-@description('Where its logs go.')
+@description('Resource id of the workspace for logs.')
+@minLength(1)
+@maxLength(300)
 param workspaceId string
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {

@@ -1,15 +1,21 @@
 metadata description = 'The page on which people look how the app does, made of the queries beside it.'
 
 @description('Name of the environment.')
+@minLength(2)
+@maxLength(12)
 param environmentName string
 
 @description('Region.')
+@minLength(3)
+@maxLength(40)
 param location string
 
 @description('Tags.')
 param tags object
 
 @description('Resource id of the Application Insights component.')
+@minLength(1)
+@maxLength(300)
 param componentId string
 
 var charts = [
@@ -18,6 +24,7 @@ var charts = [
   { title: 'Calls of Power BI by operation', query: loadTextContent('../queries/workbook/powerbi-calls.kql') }
   { title: 'Refresh runs', query: loadTextContent('../queries/workbook/refresh-runs.kql') }
   { title: 'Minutes from landing to fresh', query: loadTextContent('../queries/workbook/landing-to-fresh.kql') }
+  { title: 'Queues', query: loadTextContent('../queries/workbook/queues.kql') }
   { title: 'Workflows', query: loadTextContent('../queries/workbook/workflows.kql') }
   { title: 'What went wrong', query: loadTextContent('../queries/workbook/faults.kql') }
 ]

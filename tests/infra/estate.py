@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from posixpath import dirname, join, normpath
 from typing import Any
 
-from tests.infra.bicep import Module, Resource, Template, read
+from tests.infra.bicep import Module, Parameter, Resource, Template, read
 from tests.infra.values import Unknown, compute
 
 PROJECT = Path(__file__).parents[2]
@@ -41,20 +42,35 @@ class Estate:
     def module(self, path: str) -> Template:
         return self.templates[f"modules/{path}.bicep"]
 
-    def uses(self, path: str) -> list[Module]:
-        return [module for module in self.main.modules.values() if module.path == f"modules/{path}.bicep"]
+    def modules(self) -> Iterator[tuple[str, Module, str]]:
+        """Every use of a module: the file that uses it, the use, the file that is used."""
+        for path, template in self.templates.items():
+            for module in template.modules.values():
+                yield path, module, beside(path, module.path)
 
-    def value(self, path: str, variable: str) -> Any:
-        """A variable of a module, computed."""
-        variables = self.module(path).variables
+    def uses(self, path: str) -> list[Module]:
+        return [module for _, module, used in self.modules() if used == f"modules/{path}.bicep"]
+
+    def value(self, variable: str) -> Any:
+        """What contents.bicep says, computed."""
+        variables = self.templates["contents.bicep"].variables
         return compute(variables[variable], variables)
+
+    def shape(self, type: str) -> dict[str, Parameter]:
+        """The properties of one of the shapes of types.bicep, by its name as it is written anywhere; none of others."""
+        return self.templates["types.bicep"].types.get(type.removesuffix("[]").rpartition(".")[2], {})
 
     def given(self, stage: str) -> dict[str, Any]:
         """What a stage's parameter file gives when the environment says nothing, and the defaults for the rest."""
-        defaults = {name: each.default for name, each in self.main.parameters.items() if each.has_default}
+        defaults = {name: each.default for name, each in self.main.parameters.items() if each.optional}
         file = self.stages[stage]
         values = {name: compute(file.variables[name], file.variables) for name in file.assigned}
         return {**defaults, **values}
+
+
+def beside(path: str, written: str) -> str:
+    """The file that a file names, as a path below infra/."""
+    return normpath(join(dirname(path), written))
 
 
 @cache
@@ -65,7 +81,7 @@ def estate() -> Estate:
 
 def changed(texts: dict[str, str]) -> Estate:
     """With these files' texts (by path below infra/) instead of those on disk."""
-    paths = [INFRA / "main.bicep", *sorted((INFRA / "modules").glob("*.bicep"))]
+    paths = [*sorted(INFRA.glob("*.bicep")), *sorted((INFRA / "modules").glob("*.bicep"))]
     names = [path.relative_to(INFRA).as_posix() for path in paths]
     return Estate(
         {name: _read(path, texts.get(name)) for name, path in zip(names, paths, strict=True)},

@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests.infra.bicep import Expression, Resource, Template
+from tests.infra.bicep import Resource, Template
 from tests.infra.estate import Estate
 from tests.infra.safety_rules import ROLES
+from tests.infra.syntax import Expression
 
 WHO = {
     "appPrincipalId": "app",
     "readerPrincipalId": "app",
     "topicPrincipalId": "Event Grid",
-    "operatorsGroupId": "operators",
-    "deployerPrincipalId": "deployer",
+    "people.operatorsGroupId": "operators",
+    "people.deployerPrincipalId": "deployer",
 }
 WHERE = {
     "account": "storage account",
@@ -26,7 +27,7 @@ WHERE = {
     "component": "Application Insights",
     "landing": "landing container",
     "topic": "custom Event Grid topic",
-    "landedQueue": "queue data-landed",
+    "dataLanded": "queue data-landed",
     "deadLetters": "container dead-letters",
     "config": "container config",
     "readable": "containers config-accepted, rejected and dead-letters",

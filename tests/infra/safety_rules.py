@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.infra.bicep import Expression, Resource, texts
 from tests.infra.estate import Estate
+from tests.infra.syntax import Expression, texts
 
 ROLES = {
     "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
@@ -26,64 +26,19 @@ ROLES = {
 }
 """Data roles only: none that manages resources or other people's rights."""
 
-REFUSED_SETTINGS = frozenset(
-    (
-        *(
-            "ENABLE_ORYX_BUILD",
-            "FUNCTIONS_EXTENSION_VERSION",
-            "FUNCTIONS_WORKER_RUNTIME",
-        ),
-        *(
-            "FUNCTIONS_WORKER_RUNTIME_VERSION",
-            "FUNCTIONS_MAX_HTTP_CONCURRENCY",
-        ),
-        *(
-            "FUNCTIONS_WORKER_PROCESS_COUNT",
-            "FUNCTIONS_WORKER_DYNAMIC_CONCURRENCY_ENABLED",
-        ),
-        *(
-            "SCM_DO_BUILD_DURING_DEPLOYMENT",
-            "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
-        ),
-        *(
-            "WEBSITE_CONTENTOVERVNET",
-            "WEBSITE_CONTENTSHARE",
-            "WEBSITE_DNS_SERVER",
-        ),
-        *(
-            "WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT",
-            "WEBSITE_NODE_DEFAULT_VERSION",
-        ),
-        *(
-            "WEBSITE_RUN_FROM_PACKAGE",
-            "WEBSITE_SKIP_CONTENTSHARE_VALIDATION",
-            "WEBSITE_VNET_ROUTE_ALL",
-        ),
-        *(
-            "WEBSITE_TIME_ZONE",
-            "TZ",
-        ),
-    )
-)
-REFUSED_PROPERTIES = frozenset(
-    (
-        *(
-            "alwaysOn",
-            "linuxFxVersion",
-            "ftpsState",
-            "functionAppScaleLimit",
-            "preWarmedInstanceCount",
-        ),
-        *(
-            "vnetRouteAllEnabled",
-            "use32BitWorkerProcess",
-            "javaVersion",
-            "containerSize",
-            "isReserved",
-        ),
-        *("healthCheckPath",),
-    )
-)
+REFUSED_SETTINGS = """
+    ENABLE_ORYX_BUILD FUNCTIONS_EXTENSION_VERSION FUNCTIONS_MAX_HTTP_CONCURRENCY
+    FUNCTIONS_WORKER_DYNAMIC_CONCURRENCY_ENABLED FUNCTIONS_WORKER_PROCESS_COUNT FUNCTIONS_WORKER_RUNTIME
+    FUNCTIONS_WORKER_RUNTIME_VERSION SCM_DO_BUILD_DURING_DEPLOYMENT TZ WEBSITE_CONTENTAZUREFILECONNECTIONSTRING
+    WEBSITE_CONTENTOVERVNET WEBSITE_CONTENTSHARE WEBSITE_DNS_SERVER WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT
+    WEBSITE_NODE_DEFAULT_VERSION WEBSITE_RUN_FROM_PACKAGE WEBSITE_SKIP_CONTENTSHARE_VALIDATION WEBSITE_TIME_ZONE
+    WEBSITE_VNET_ROUTE_ALL
+"""
+REFUSED_PROPERTIES = """
+    alwaysOn containerSize ftpsState functionAppScaleLimit healthCheckPath isReserved javaVersion linuxFxVersion
+    preWarmedInstanceCount use32BitWorkerProcess vnetRouteAllEnabled
+"""
+"""Functions' documentation names both as deprecated or refused on Flex Consumption."""
 LOGGED = (
     "Microsoft.EventGrid/systemTopics",
     "Microsoft.KeyVault/vaults",
@@ -172,58 +127,43 @@ def no_secrets(estate: Estate) -> Iterator[str]:
         for found in _KEY.findall(template.text):
             yield f"{path}: reads or holds a key ({found})"
         for name, parameter in template.parameters.items():
-            if "secure" in parameter.decorators and parameter.has_default:
+            if "secure" in parameter.decorators and parameter.optional:
                 yield f"{path}: the secure parameter {name} has a default"
             if _SECRET_NAME.search(name) and "secure" not in parameter.decorators:
                 yield f"{path}: the parameter {name} is named like a secret"
         for name in template.outputs:
             if _SECRET_NAME.search(name):
                 yield f"{path}: the output {name} is named like a secret"
-    for name, value in settings(estate).items():
+    for name in settings(estate):
         if _SECRET_NAME.search(name) and name != "APPLICATIONINSIGHTS_CONNECTION_STRING":
             yield f"the setting {name} is named like a secret"
-        if name.endswith("_CREDENTIAL") and not _names_a_secret(estate, value):
-            yield f"the setting {name} is not the name of a secret"
+    for place, credential in credentials(estate).items():
+        if not re.fullmatch(r"(secret|certificate):[A-Za-z0-9-]{1,127}|federated|managedIdentity", credential):
+            yield f"{place}: the credential is not the name of a secret"
 
 
 def settings(estate: Estate) -> dict[str, Any]:
-    """Every app setting, from where the app's module and main.bicep write them."""
-    [module] = estate.uses("function-app")
-    [own] = [each.properties_text for each in _configurations(estate) if each.name == "appsettings"]
-    return {**module.params["settings"], **own}
+    """Every app setting: the whole set stands in one place, for a deployment replaces all of it."""
+    sets = [each for _, each in estate.resources("Microsoft.Web/sites/config") if each.body["name"] == "appsettings"]
+    return sets[0].properties
 
 
-class _Configuration:
-    def __init__(self, resource: Resource) -> None:
-        self.name = resource.body["name"]
-        self.properties_text = _settings_of(resource.body["properties"])
-
-
-def _configurations(estate: Estate) -> list[_Configuration]:
-    return [_Configuration(resource) for _, resource in estate.resources("Microsoft.Web/sites/config")]
-
-
-def _settings_of(properties: Any) -> dict[str, Any]:
-    """`union(settings, {…})` or a plain object: the names that are written there."""
-    if isinstance(properties, dict):
-        return properties
-    assert isinstance(properties, Expression)
-    return dict(re.findall(r"(?m)^\s+([A-Za-z_]\w+): (.+)$", properties.text))
-
-
-def _names_a_secret(estate: Estate, value: Any) -> bool:
-    name = value.text if isinstance(value, Expression) else ""
-    parameter = estate.main.parameters.get(name)
-    default = parameter.default if parameter else None
-    return default is None or re.fullmatch(r"secret:[A-Za-z0-9-]{1,127}", str(default)) is not None
+def credentials(estate: Estate) -> dict[str, str]:
+    """How each registration proves itself, in each stage."""
+    return {
+        f"{stage}: {name}": each["credential"]
+        for stage in estate.stages
+        for name, each in estate.given(stage)["powerbi"].items()
+        if isinstance(each, dict)
+    }
 
 
 def nothing_that_flex_refuses(estate: Estate) -> Iterator[str]:
     """None of the settings and properties that belong to other plans."""
-    for name in sorted(set(settings(estate)) & REFUSED_SETTINGS):
+    for name in sorted(set(settings(estate)) & set(REFUSED_SETTINGS.split())):
         yield f"the setting {name} is refused on Flex Consumption"
     for place, site in estate.resources("Microsoft.Web/sites"):
-        for name in sorted(set(texts(site.properties)) & REFUSED_PROPERTIES):
+        for name in sorted(set(texts(site.properties)) & set(REFUSED_PROPERTIES.split())):
             yield f"{place}: {name} is refused on Flex Consumption"
 
 
@@ -275,10 +215,10 @@ def everything_is_tagged(estate: Estate) -> Iterator[str]:
 
 def one_switch_closes_the_doors(estate: Estate) -> Iterator[str]:
     """With private networking on, nothing that holds data or serves callers can be reached from the internet."""
-    for path in ("storage", "landing", "vault", "function-app"):
-        for module in estate.uses(path):
-            if _text(module.params.get("publicAccess")) != "!privateNetworking":
-                yield f"{module.symbol}: publicAccess does not follow the switch"
+    for path, module, _ in estate.modules():
+        followed = "!networking.private" if path == "main.bicep" else "publicAccess"
+        if "publicAccess" in module.params and _text(module.params["publicAccess"]) != followed:
+            yield f"{module.symbol}: publicAccess does not follow the switch"
     kinds = ("Microsoft.Storage/storageAccounts", "Microsoft.KeyVault/vaults", "Microsoft.Web/sites")
     for place, resource in estate.resources(*kinds):
         if _text(resource.properties.get("publicNetworkAccess")) != "publicAccess ? 'Enabled' : 'Disabled'":
@@ -286,6 +226,44 @@ def one_switch_closes_the_doors(estate: Estate) -> Iterator[str]:
         rules = resource.properties.get("networkAcls")
         if isinstance(rules, dict) and _text(rules.get("defaultAction")) != "publicAccess ? 'Allow' : 'Deny'":
             yield f"{place}: the firewall does not follow publicAccess"
+
+
+def what_is_closed_can_still_be_reached(estate: Estate) -> Iterator[str]:
+    """Behind closed doors the app has a way to all its data, in an existing account too, and Event Grid to queues."""
+    [network] = estate.uses("network")
+    targets = _text(network.params["targets"])
+    for name, service in [
+        ("names.storage", "blob"),
+        ("names.storage", "queue"),
+        ("names.storage", "table"),
+        ("names.vault", "vault"),
+        ("landingAccount", "blob"),
+    ]:
+        if not re.search(rf"(?m)^\s*{{ name: {name}, service: '{service}'", targets):
+            yield f"network: no endpoint for {service} of {name}"
+    for path in ("storage", "landing-account"):
+        account = next(each for each in estate.module(path).resources.values() if each.symbol == "account")
+        if account.properties["networkAcls"].get("bypass") != "AzureServices":
+            yield f"{path}: Event Grid, a trusted service, is shut out"
+    for place, topic in estate.resources("Microsoft.EventGrid/systemTopics"):
+        if topic.body.get("identity") != {"type": "SystemAssigned"}:
+            yield f"{place}: a firewall lets no other than a system-assigned identity deliver"
+
+
+def platform_authentication_lets_callers_in(estate: Estate) -> Iterator[str]:
+    """App Service checks one issuer: the callers' tenant, which is not always Power BI's, and never more than one."""
+    for _, config in estate.resources("Microsoft.Web/sites/config"):
+        if config.body["name"] != "authsettingsV2":
+            continue
+        directory = config.properties["identityProviders"]["azureActiveDirectory"]
+        if "${api.tenantIds[0]}" not in _text(directory["registration"]["openIdIssuer"]):
+            yield "function-app: the issuer is not the callers' tenant"
+        if config.properties["globalValidation"].get("unauthenticatedClientAction") != "Return401":
+            yield "function-app: callers without a token are not refused"
+    for stage in estate.stages:
+        api = estate.given(stage)["api"]
+        if api["platformAuthentication"] and len(api["tenantIds"]) != 1:
+            yield f"{stage}: platform authentication lets in one tenant, not {len(api['tenantIds'])}"
 
 
 def _differs(place: str, properties: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:

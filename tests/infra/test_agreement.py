@@ -12,9 +12,9 @@ from emulator import seed
 from emulator.storage import infrastructure as emulated
 from shared.settings import Settings
 from tests.infra import in_use
-from tests.infra.estate import PROJECT, STAGES, broken, estate, known
+from tests.infra.estate import PROJECT, STAGES, Estate, broken, estate, known
 from tests.infra.grants import Grant, grants, told
-from tests.infra.safety_rules import settings
+from tests.infra.safety_rules import credentials, settings
 from tests.infra.values import compute
 
 WAITING: dict[str, dict[str, set[str]]] = {
@@ -44,12 +44,8 @@ KINDS = ("queue", "table", "container")
 
 
 def declared(kind: str) -> set[str]:
-    names = {
-        "queue": estate().value("storage", "workedQueues") + estate().value("storage", "toldQueues"),
-        "table": estate().value("storage", "tables"),
-        "container": estate().value("storage", "containers"),
-    }
-    return set(names[kind])
+    names = {"queue": ("workedQueues", "toldQueues"), "table": ("tables",), "container": ("containers",)}
+    return {name for variable in names[kind] for name in estate().value(variable)}
 
 
 def waiting(kind: str) -> set[str]:
@@ -74,7 +70,7 @@ def test_what_waits_for_its_capability_is_not_in_use_yet(kind: str) -> None:
 
 def test_the_emulated_cloud_has_the_same() -> None:
     queues = {*emulated.QUEUES, *(f"{name}-poison" for name in emulated.QUEUES), emulated.EVENTS_QUEUE}
-    landing = known(estate().main.parameters["landingContainer"].default, {})
+    landing = estate().given("dev")["landing"]["container"]
     assert declared("queue") == queues
     assert declared("table") == set(emulated.TABLES)
     assert declared("container") | {landing} == set(emulated.CONTAINERS)
@@ -87,8 +83,7 @@ def test_every_queue_with_a_function_has_a_poison_queue_with_a_function() -> Non
 
 
 def test_a_queue_that_is_forgotten_is_caught() -> None:
-    forgetful = broken("modules/storage.bicep", "'workflow-steps', ", "")
-    left = set(forgetful.value("storage", "workedQueues"))
+    left = set(broken("contents.bicep", "'workflow-steps', ", "").value("workedQueues"))
     assert in_use.trigger_queues() - left == {"workflow-steps", "workflow-steps-poison"}
 
 
@@ -102,7 +97,7 @@ def test_every_setting_that_is_deployed_is_read() -> None:
 
 
 def test_a_setting_that_nobody_reads_is_caught() -> None:
-    extra = settings(broken("main.bicep", "POWERBI_CLOUD: powerbiCloud", "POWERBI_CLUOD: powerbiCloud"))
+    extra = settings(broken("modules/function-app.bicep", "POWERBI_CLOUD:", "POWERBI_CLUOD:"))
     assert set(extra) - in_use.settings_read() - OF_THE_PLATFORM == {"POWERBI_CLUOD"}
     assert in_use.settings_read() - set(extra) - OTHER_FORMS - GOVERNANCE_SETTINGS == {"POWERBI_CLOUD"}
 
@@ -123,7 +118,6 @@ def environment(stage: str) -> dict[str, str]:
         "KEY_VAULT_URL": "https://kv-x.vault.azure.net/",
         "LANDING_STORAGE__blobServiceUri": "https://stlx.blob.core.windows.net",
         "MANAGED_IDENTITY_CLIENT_ID": "00000000-0000-0000-0000-000000000001",
-        "API_TENANT_ID": ",".join(given["apiTenantIds"]),
         "EVENTS_TOPIC_ENDPOINT": "",
         **{
             f"AzureWebJobsStorage__{each}ServiceUri": f"https://st.{each}.core.windows.net/"
@@ -134,11 +128,17 @@ def environment(stage: str) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if name not in OF_THE_PLATFORM}
 
 
-def test_secrets_have_the_same_names_where_they_are_read_and_where_they_are_stored() -> None:
-    parameters = estate().main.parameters
-    read = {parameters[f"{name}Credential"].default.removeprefix("secret:") for name in ("embed", "operations")}
+def proofs_without_a_maker(infrastructure: Estate) -> set[str]:
+    """Credentials of the stages that infra/entra/setup.sh does not make."""
     script = (PROJECT / "infra/entra/setup.sh").read_text()
-    assert set(re.findall(r"powerbi-(?:embed|operations)(?=\")", script)) == read
+    stored = {f"secret:{name}" for name in re.findall(r'"(powerbi-(?:embed|operations))"', script)}
+    return set(credentials(infrastructure).values()) - stored - {"federated" if "\nfederation() {" in script else ""}
+
+
+def test_every_proof_that_a_stage_names_is_made_by_the_script() -> None:
+    assert proofs_without_a_maker(estate()) == set()
+    misspelt = broken("prod.bicepparam", "'federated'", "'secret:powerbi-embedding'")
+    assert proofs_without_a_maker(misspelt) == {"secret:powerbi-embedding"}
 
 
 # ---- roles
@@ -154,6 +154,7 @@ def test_the_role_table_that_people_read_is_what_is_deployed() -> None:
         Grant("app", "Storage Blob Data Owner", "storage account"),
         Grant("app", "Storage Queue Data Contributor", "each queue with a function, and its poison queue"),
         Grant("app", "Storage Queue Data Message Sender", "queue operations-events"),
+        Grant("app", "Storage Queue Data Reader", "queue operations-events"),
         Grant("app", "Storage Table Data Contributor", "each table"),
         Grant("app", "Storage Blob Data Reader", "landing container"),
         Grant("app", "Key Vault Secrets User", "key vault"),
@@ -168,10 +169,10 @@ def test_the_role_suffices_for_what_is_done_there(needed: Grant) -> None:
 
 
 def test_roles_reach_every_queue_and_table_that_is_made() -> None:
-    storage, [module] = estate().module("storage"), estate().uses("roles")
-    for name in ("workedQueues", "toldQueues", "tables"):
-        assert module.params[name].text == f"storage.outputs.{name}"
-        assert storage.outputs[name].text == name
+    rights, made = estate().module("roles-app"), estate().module("storage")
+    given = {resource.over.text for resource in rights.resources.values() if resource.over and not resource.existing}
+    assert given == {"workedQueues", "toldQueues", "tables"}
+    assert given <= set(made.imports)
     assert declared("queue") == {*in_use.storage_names()["queue"], *waiting("queue")}
 
 
@@ -205,30 +206,30 @@ HOST: dict[str, Any] = json.loads((PROJECT / "host.json").read_text())
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_an_instance_has_a_thread_for_all_that_the_host_gives_it_at_once(stage: str) -> None:
-    given, queues = estate().given(stage), HOST["extensions"]["queues"]
-    assert queues["batchSize"] + queues["newBatchThreshold"] <= given["workerThreads"]
-    assert given["httpConcurrency"] <= given["workerThreads"]
+    size, queues = estate().given(stage)["size"], HOST["extensions"]["queues"]
+    assert queues["batchSize"] + queues["newBatchThreshold"] <= size["workerThreads"]
+    assert size["httpConcurrency"] <= size["workerThreads"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_plan_stays_within_the_regions_quota(stage: str) -> None:
-    given = estate().given(stage)
-    cores = {512: 0.25, 2048: 1, 4096: 2}[given["instanceMemoryMB"]]
-    assert given["maximumInstanceCount"] * cores <= 250
-    assert given["maximumInstanceCount"] * given["instanceMemoryMB"] <= 512_000
-    assert sum(each["instanceCount"] for each in given["alwaysReady"]) <= given["maximumInstanceCount"]
+    size = estate().given(stage)["size"]
+    cores = {512: 0.25, 2048: 1, 4096: 2}[size["instanceMemoryMB"]]
+    assert size["maximumInstanceCount"] * cores <= 250
+    assert size["maximumInstanceCount"] * size["instanceMemoryMB"] <= 512_000
+    assert sum(each["instanceCount"] for each in size["alwaysReady"]) <= size["maximumInstanceCount"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_what_is_always_warm_exists_and_is_spread_over_zones_where_that_is_asked(stage: str) -> None:
-    given = estate().given(stage)
+    size = estate().given(stage)["size"]
     groups = {
         "http",
         *(f"function:{name}" for name, each in in_use.functions().items() if each["type"] != "httpTrigger"),
     }
-    assert {each["name"] for each in given["alwaysReady"]} <= groups
-    if given["zoneRedundant"]:
-        assert min(each["instanceCount"] for each in given["alwaysReady"]) >= 2
+    assert {each["name"] for each in size["alwaysReady"]} <= groups
+    if size["zoneRedundant"]:
+        assert min(each["instanceCount"] for each in size["alwaysReady"]) >= 2
 
 
 def test_the_host_keeps_what_flex_and_the_promises_ask_of_it() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tree_sitter import Node
 
-from tests.infra.bicep import Expression, Loop, value_of
+from tests.infra.syntax import Expression, Loop, text_of, value_of
 
 UNIQUE = "a1b2c3d4e5f6g"
 """As long as what `uniqueString` gives: 13 characters."""
@@ -29,33 +29,42 @@ def compute(value: Any, known: Mapping[str, Any]) -> Any:
     return _of(value.node, known) if isinstance(value, Expression) else value
 
 
-def _of(node: Node, known: Mapping[str, Any]) -> Any:
-    text = (node.text or b"").decode()
+def _of(node: Node, known: Mapping[str, Any]) -> Any:  # noqa: PLR0911 - one line for each kind of expression
     if node.type == "identifier":
-        if text not in known:
-            raise Unknown(text)
-        return compute(known[text], known)
+        if text_of(node) not in known:
+            raise Unknown(text_of(node))
+        return compute(known[text_of(node)], known)
     if node.type == "string":
         return "".join(_piece(child, known) for child in node.named_children)
     if node.type == "call_expression":
-        return _called(text.split("(")[0], node.children[1].named_children, known)
+        return _called(text_of(node.children[0]), node.children[1].named_children, known)
     if node.type == "ternary_expression":
         condition, yes, no = (node.child_by_field_name(name) for name in ("condition", "consequence", "alternative"))
         assert condition and yes and no
         return _of(yes if _of(condition, known) else no, known)
+    if node.type in ("member_expression", "subscript_expression"):
+        return _part(node, known)
     if node.type == "binary_expression" and node.children[1].type == "==":
         return _of(node.children[0], known) == _of(node.children[2], known)
     plain = value_of(node)
     if isinstance(plain, Expression):
-        raise Unknown(text)
+        raise Unknown(text_of(node))
     return compute(plain, known)
 
 
+def _part(node: Node, known: Mapping[str, Any]) -> Any:
+    whole, last = _of(node.children[0], known), node.named_children[-1]
+    key = _of(last, known) if node.type == "subscript_expression" else text_of(last)
+    try:
+        return whole[key]
+    except (KeyError, IndexError, TypeError):
+        raise Unknown(text_of(node)) from None
+
+
 def _piece(node: Node, known: Mapping[str, Any]) -> str:
-    text = (node.text or b"").decode()
     if node.type == "interpolation":
         return str(_of(node.named_children[0], known))
-    return text[1:] if node.type == "escape_sequence" else text
+    return text_of(node)[1:] if node.type == "escape_sequence" else text_of(node)
 
 
 def _called(name: str, arguments: list[Node], known: Mapping[str, Any]) -> Any:
@@ -71,13 +80,14 @@ def _called(name: str, arguments: list[Node], known: Mapping[str, Any]) -> Any:
 
 def _mapped(arguments: list[Node], known: Mapping[str, Any]) -> list[Any]:
     over, body = _of(arguments[0], known), arguments[1]
-    variable = re.split(r"\W", (body.text or b"").decode())[0]
+    variable = re.split(r"\W", text_of(body))[0]
     return [_of(body.named_children[-1], {**known, variable: each}) for each in over]
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "concat": lambda *lists: [each for part in lists for each in part],
     "empty": lambda value: not value,
+    "join": lambda texts, between: between.join(texts),
     "readEnvironmentVariable": lambda _, default="": default,
     "replace": lambda text, old, new: text.replace(old, new),
     "take": lambda text, count: text[:count],

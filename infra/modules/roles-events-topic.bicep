@@ -1,9 +1,13 @@
 metadata description = 'The app\'s right to tell an existing custom topic what happened. Deployed where that topic is.'
 
 @description('Name of the topic.')
+@minLength(3)
+@maxLength(50)
 param name string
 
 @description('Object id of the app\'s identity.')
+@minLength(36)
+@maxLength(36)
 param appPrincipalId string
 
 var eventGridDataSender = 'd5a91429-5739-47e2-a06b-3470a27159e7' // EventGrid Data Sender

@@ -1,29 +1,31 @@
 metadata description = 'What the app may do, and nothing else: every right of its identity but reading the landing container and telling a topic.'
 
+import { tables, toldQueues, workedQueues } from '../contents.bicep'
+
 @description('The app\'s storage account.')
+@minLength(3)
+@maxLength(24)
 param storageName string
 
-@description('Queues with a function, and their poison queues.')
-param workedQueues string[]
-
-@description('Queues that the app only sends to.')
-param toldQueues string[]
-
-@description('Tables.')
-param tables string[]
-
 @description('The key vault.')
+@minLength(3)
+@maxLength(24)
 param vaultName string
 
 @description('The Application Insights component.')
+@minLength(1)
+@maxLength(255)
 param componentName string
 
 @description('Object id of the app\'s identity.')
+@minLength(36)
+@maxLength(36)
 param appPrincipalId string
 
 var blobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b' // Storage Blob Data Owner
 var queueDataContributor = '974c5e8b-45b9-4653-ba55-5f855dd0fb88' // Storage Queue Data Contributor
 var queueMessageSender = 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a' // Storage Queue Data Message Sender
+var queueDataReader = '19e7f393-937e-4f77-808e-94535e297925' // Storage Queue Data Reader
 var tableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3' // Storage Table Data Contributor
 var secretsUser = '4633458b-17de-408a-b874-0445c86b69e6' // Key Vault Secrets User
 var metricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb' // Monitoring Metrics Publisher
@@ -104,6 +106,19 @@ resource toldQueueRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
       principalId: appPrincipalId
       principalType: 'ServicePrincipal'
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', queueMessageSender)
+    }
+  }
+]
+
+// To measure how long events wait for whoever reads them; sending alone shows nothing.
+resource watchedQueueRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (name, index) in toldQueues: {
+    name: guid(toldQueue[index].id, appPrincipalId, queueDataReader)
+    scope: toldQueue[index]
+    properties: {
+      principalId: appPrincipalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', queueDataReader)
     }
   }
 ]
