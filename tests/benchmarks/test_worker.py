@@ -10,6 +10,7 @@ import pytest
 
 from tests.benchmarks.figures import say
 from tests.cloud import Cloud, running
+from tests.worker.deployment import Deployment
 from tests.worker.library import Library, environment_in, needs_the_library, worker
 
 pytestmark = needs_the_library
@@ -25,13 +26,18 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="module")
-def deployed(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The worker's environment with compiled bytecode at hand, as a deployment has it, whatever is forbidden here."""
-    kept = {name: value for name, value in environment_in(cloud).items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment = {**kept, "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode"))}
-    with worker(environment) as library:
+def environment(cloud: Cloud) -> dict[str, str]:
+    """The worker's environment; it may write bytecode, whatever is forbidden here."""
+    return {name: value for name, value in environment_in(cloud).items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+@pytest.fixture(scope="module")
+def deployed(cloud: Cloud, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """The folders of a deployment with compiled bytecode at hand, as a deployment has it."""
+    deployment = Deployment(tmp_path_factory.mktemp("azure")).make()
+    with worker(deployment, environment) as library:
         _token(library, cloud)
-    return environment
+    return deployment
 
 
 def _token(library: Library, cloud: Cloud) -> float:
@@ -41,11 +47,11 @@ def _token(library: Library, cloud: Cloud) -> float:
     return float(answer["milliseconds"])
 
 
-def test_cold_start(cloud: Cloud, deployed: dict[str, str]) -> None:
+def test_cold_start(cloud: Cloud, deployed: Deployment, environment: dict[str, str]) -> None:
     """A fresh process each time: find the functions, then the first request of each kind, then the second."""
     indexing, health, first, second = [], [], [], []
     for _ in range(ROUNDS):
-        with worker(deployed) as library:
+        with worker(deployed, environment) as library:
             indexing.append(library.indexing)
             health.append(library.call("health")["milliseconds"])
             first.append(_token(library, cloud))
@@ -60,11 +66,13 @@ def test_cold_start(cloud: Cloud, deployed: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("function", ["health", "embed-tokens"])
-def test_memory_after_ten_thousand_requests(cloud: Cloud, deployed: dict[str, str], function: str) -> None:
+def test_memory_after_ten_thousand_requests(
+    cloud: Cloud, deployed: Deployment, environment: dict[str, str], function: str
+) -> None:
     body = json.dumps(ORDER)
     headers = {"authorization": f"Bearer {cloud.caller_token('customer-portal')}", "content-type": "application/json"}
     given = {"headers": headers | {"content-length": str(len(body))}, "body": body, "method": "POST"}
-    with worker(deployed) as library:
+    with worker(deployed, environment) as library:
         library.ask(do="repeat", function=function, times=200, together=8, **given)
         load = library.ask(do="repeat", function=function, times=TIMES, together=8, **given)
     grown = load["after"] - load["before"]

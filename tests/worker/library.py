@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from packaging.requirements import Requirement
 
 from tests.cloud import Cloud
+from tests.worker.deployment import Deployment
 
-PROJECT = Path(__file__).parents[2]
-PROCESS = Path(__file__).with_name("process.py")
-LIBRARY = "azure-functions-runtime"
 Json = dict[str, Any]
 
 needs_the_library = pytest.mark.skipif(
@@ -69,19 +63,12 @@ class Library:
 
 
 @contextmanager
-def worker(
-    environment: dict[str, str], *, only: Iterable[str] | None = None, scratch: Path | None = None
-) -> Iterator[Library]:
-    """A worker process; `only` are the installed files that it may import, listed for it in `scratch`."""
-    command = [sys.executable, str(PROCESS), str(PROJECT)]
-    if only is not None and scratch is not None:
-        listed = scratch / "allowed.txt"
-        listed.write_text("\n".join(only))
-        command.append(str(listed))
+def worker(deployment: Deployment, environment: Mapping[str, str]) -> Iterator[Library]:
+    """A worker process with nothing but that deployment."""
     with subprocess.Popen(
-        command,
-        cwd=PROJECT.parent,
-        env=environment,
+        deployment.command(),
+        cwd=deployment.root,
+        env=deployment.environment(environment),
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -101,29 +88,3 @@ def environment_in(cloud: Cloud) -> dict[str, str]:
     """What the platform would give the worker: the app's settings, and the way to the emulated cloud."""
     kept = {name: value for name, value in os.environ.items() if name not in cloud.described["removeEnvironment"]}
     return {**kept, **cloud.environment, **cloud.settings}
-
-
-def required_files(also: Iterable[str] = ()) -> list[str]:
-    """Every installed file that installing `requirements.txt` (and `also`) alone would bring."""
-    lines = (PROJECT / "requirements.txt").read_text().splitlines()
-    wanted = [*(line for line in lines if line and not line.startswith("#")), *also]
-    found = required_distributions(wanted)
-    return [str(file.locate()) for one in found.values() for file in one.files or ()]
-
-
-def required_distributions(wanted: Iterable[str]) -> dict[str, importlib.metadata.Distribution]:
-    """The distributions that these requirements need, with all that those need."""
-    found: dict[str, importlib.metadata.Distribution] = {}
-    waiting = [(Requirement(line), "") for line in wanted]
-    done: set[tuple[str, str]] = set()
-    while waiting:
-        requirement, extra = waiting.pop()
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
-            continue
-        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
-        found.setdefault(name, importlib.metadata.distribution(name))
-        for chosen in ("", *requirement.extras):
-            if (name, chosen) not in done:
-                done.add((name, chosen))
-                waiting += [(Requirement(line), chosen) for line in found[name].requires or ()]
-    return found

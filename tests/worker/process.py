@@ -1,7 +1,6 @@
-"""Microsoft's worker library with this app, in a process of its own: `python process.py APP [ALLOWED_FILES]`.
+"""Microsoft's worker library with this app, in a process of its own: `python -m process APP`.
 
-Reads a command in JSON a line on standard input, and answers each with one on standard output. With ALLOWED_FILES (a
-file that lists files) nothing else that is installed can be imported, nor anything of the project but the app.
+Reads a command in JSON a line on standard input, and answers each with one on standard output.
 """
 
 from __future__ import annotations
@@ -15,61 +14,20 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 Json = dict[str, Any]
-OF_THE_APP = ("function_app", "shared")
-
-
-class OnlyWhatIsRequired:
-    """Finds no module that `requirements.txt` would not have installed, and remembers who of the app asked for one."""
-
-    def __init__(self, app: Path, allowed: frozenset[str]) -> None:
-        self._app = str(app)
-        self._allowed = allowed
-        self.refused: list[str] = []
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """None lets the usual finders go on; ModuleNotFoundError is what they would raise if it were not installed."""
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is None or spec.origin in (None, "built-in", "frozen") or self._may(name, str(spec.origin)):
-            return None
-        asker = _asker(self._app)
-        if asker:
-            self.refused.append(f"{asker} imports {name}")
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-    def _may(self, name: str, origin: str) -> bool:
-        if "site-packages" in origin:
-            return origin in self._allowed
-        inside = origin.startswith(self._app) and Path(origin).parent != Path(__file__).parent
-        return name.partition(".")[0] in OF_THE_APP if inside else True
-
-
-def _asker(app: str) -> str:
-    """The file and line of the app that an import began with; empty where a library itself asks for something more."""
-    frame: Any = sys._getframe(2)
-    while frame is not None and "importlib" in frame.f_code.co_filename:
-        frame = frame.f_back
-    file = frame.f_code.co_filename if frame is not None else ""
-    mine = file.startswith(app) and "site-packages" not in file
-    return f"{file[len(app) + 1 :]}:{frame.f_lineno}" if mine else ""
 
 
 class Worker:
     """The library, indexed and ready to invoke."""
 
-    def __init__(self, app: Path, blocker: OnlyWhatIsRequired | None) -> None:
+    def __init__(self, app: Path) -> None:
         protos = importlib.import_module("protos")  # beside this file, which is all that is on the path
         self._library = importlib.import_module("azure_functions_runtime")
         self._message, self._protos = protos.Message, protos.Protos
         self._app = app
-        self._blocker = blocker
         self._ids: dict[str, str] = {}
         self._triggers: dict[str, Json] = {}
 
@@ -121,8 +79,9 @@ class Worker:
             return {"found": False}
 
     async def _do_loaded(self) -> Json:
-        """What the process has imported so far, and what it was refused."""
-        return {"modules": sorted(sys.modules), "refused": self._blocker.refused if self._blocker else []}
+        """The file of every module that has been imported so far, by the module's name."""
+        files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+        return {"files": {name: file for name, file in files.items() if file}, "path": sys.path}
 
     async def _invoke(self, function: str, given: Json) -> Any:
         trigger = self._triggers[function]
@@ -182,16 +141,11 @@ def main() -> None:
     app = Path(sys.argv[1])
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever prints to standard output is none of our answers
-    sys.path.insert(0, str(app))
-    blocker = None
-    if len(sys.argv) > 2:
-        blocker = OnlyWhatIsRequired(app, frozenset(Path(sys.argv[2]).read_text().splitlines()))
-        sys.meta_path.insert(0, blocker)
     worker: Worker | None = None
     with asyncio.Runner() as runner:
         for line in sys.stdin:
             try:
-                worker = worker or Worker(app, blocker)
+                worker = worker or Worker(app)
                 reply = runner.run(worker.answer(json.loads(line)))
             except Exception as fault:  # noqa: BLE001 - told to whoever asked
                 reply = {"fault": f"{type(fault).__name__}: {fault}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sysconfig
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 import function_app
 from emulator import seed
 from tests.cloud import Cloud
-from tests.worker.library import LIBRARY, Library, environment_in, needs_the_library, required_files, worker
+from tests.worker.deployment import Deployment
+from tests.worker.library import Library, environment_in, needs_the_library, worker
 
 pytestmark = needs_the_library
 Json = dict[str, Any]
@@ -27,12 +29,16 @@ REQUEST: Json = {
 
 
 @pytest.fixture(scope="module")
-def library(emulated: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    """A worker that has nothing but what `requirements.txt` brings, and the library itself."""
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    return Deployment(tmp_path_factory.mktemp("azure")).make()
+
+
+@pytest.fixture(scope="module")
+def library(emulated: Cloud, deployment: Deployment) -> Iterator[Library]:
+    """A worker that has nothing but the package, what `requirements.txt` brings, and the library itself."""
     emulated.reset()
     _forget_messages(emulated)
-    allowed = required_files([LIBRARY])
-    with worker(environment_in(emulated), only=allowed, scratch=tmp_path_factory.mktemp("worker")) as started:
+    with worker(deployment, environment_in(emulated)) as started:
         yield started
 
 
@@ -48,8 +54,8 @@ def test_it_finds_every_function_with_its_trigger(library: Library) -> None:
     assert {trigger["type"] for trigger in declared.values()} <= {"httpTrigger", "queueTrigger", "timerTrigger"}
 
 
-def test_it_finds_them_and_answers_health_without_any_settings() -> None:
-    with worker({"PATH": "/usr/bin"}) as bare:
+def test_it_finds_them_and_answers_health_without_any_settings(deployment: Deployment) -> None:
+    with worker(deployment, {"PATH": "/usr/bin"}) as bare:
         assert set(bare.functions) >= {"health", "readiness"}
         assert bare.call("health")["status"] == 200
         assert bare.call("readiness")["status"] == 503
@@ -125,15 +131,19 @@ def test_a_file_that_lands_is_covered_by_a_refresh(library: Library, cloud: Clou
     assert ended
 
 
-def test_it_needs_nothing_that_requirements_do_not_bring(library: Library, cloud: Cloud) -> None:
-    """The worker of this module could not import anything else; the app has not even tried."""
+def test_it_runs_on_nothing_but_the_package_its_requirements_and_the_worker(
+    library: Library, deployment: Deployment, cloud: Cloud
+) -> None:
+    """After a call of every kind, each module in the process is of Python itself or of one of the three folders."""
     token = cloud.caller_token("operator")
     for name in library.of_kind("httpTrigger"):
         _call(library, name, token)
     loaded = library.ask(do="loaded")
-    assert loaded["refused"] == []
-    assert "shared.powerbi.transport" in loaded["modules"]
-    assert not {"emulator", "pytest", "aiohttp"} & set(loaded["modules"])
+    strange = {name: file for name, file in loaded["files"].items() if not _belongs(file, deployment)}
+    assert strange == {}
+    assert loaded["files"]["shared.powerbi.transport"].startswith(str(deployment.root / "shared"))
+    assert loaded["files"]["msal"].startswith(str(deployment.packages))
+    assert loaded["files"]["azure.functions"].startswith(str(deployment.packages))
 
 
 def test_what_requirements_do_not_bring_could_not_be_imported(library: Library) -> None:
@@ -141,6 +151,23 @@ def test_what_requirements_do_not_bring_could_not_be_imported(library: Library) 
         assert library.ask(do="import", module=module) == {"found": False}, module
     for module in ("msal", "azure.identity", "cryptography", "shared.wiring"):
         assert library.ask(do="import", module=module) == {"found": True}, module
+
+
+def test_the_package_is_the_app_alone(deployment: Deployment) -> None:
+    names = {path.name for path in deployment.root.iterdir()} - {"__pycache__"}
+    assert names == {"function_app.py", "host.json", "requirements.txt", "shared", ".python_packages"}
+
+
+def test_the_description_of_the_api_is_part_of_the_package(library: Library) -> None:
+    """The one file that the app reads at run time."""
+    answer = library.call("openapi")
+    assert (answer["status"], json.loads(answer["body"])["openapi"]) == (200, "3.1.0")
+
+
+def _belongs(file: str, deployment: Deployment) -> bool:
+    """Whether a module's file is of the deployment or of Python itself."""
+    inside = file.startswith((str(deployment.root), str(deployment.worker)))
+    return inside or (file.startswith(sysconfig.get_path("stdlib")) and "site-packages" not in file)
 
 
 def _call(library: Library, name: str, token: str) -> Json:

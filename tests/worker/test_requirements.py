@@ -9,20 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.library import PROJECT, required_distributions
+from tests.worker.deployment import PROJECT, required_distributions, requirements
 
 SOURCES = [PROJECT / "function_app.py", *sorted((PROJECT / "shared").rglob("*.py"))]
-
-
-def _requirements() -> list[str]:
-    lines = (PROJECT / "requirements.txt").read_text().splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _required_modules() -> set[str]:
     """Files below site-packages that the requirements and their own requirements bring, as module names."""
     found: set[str] = set()
-    for distribution in required_distributions(_requirements()).values():
+    for distribution in required_distributions(requirements()).values():
         for file in distribution.files or ():
             parts = file.with_suffix("").parts
             if file.suffix in (".py", ".so") and ".." not in parts:
