@@ -6,14 +6,15 @@
 #                                        ids that the deployment needs. Before the first deployment.
 #   setup.sh federation ENVIRONMENT      lets the app's managed identity vouch for the Power BI registrations, so that
 #                                        nothing has to be stored. After the first deployment (IDENTITY_PRINCIPAL_ID).
-#   setup.sh secrets ENVIRONMENT         a client secret for each, straight into the key vault (KEY_VAULT_NAME), never
-#                                        shown: only while the app's settings say secret:NAME. Again to rotate.
+#   setup.sh secrets ENVIRONMENT         only where the settings say secret:NAME instead of federated: a client secret
+#                                        for each, straight into the key vault (KEY_VAULT_NAME), never shown. Again to
+#                                        rotate.
 #
 # Needs the Azure CLI, signed in as somebody who may register applications and make groups, and jq.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
-usage() { sed -n '2,15p' "$0" >&2; exit 2; }
+usage() { sed -n '2,14p' "$0" >&2; exit 2; }
 [ $# -eq 2 ] || usage
 step=$1
 environment=$2
@@ -71,22 +72,31 @@ registrations() {
   echo "# Power BI's tenant settings name the group $group" >&2
 }
 
+# What stands in the tokens with which a managed identity of this cloud vouches; Entra compares it letter by letter.
+case $(az cloud show --query name --output tsv) in
+  AzureUSGovernment) issuer=$login/$tenant/v2.0 audience=api://AzureADTokenExchangeUSGov ;;
+  AzureChinaCloud) issuer=https://login.partner.microsoftonline.cn/$tenant/v2.0 audience=api://AzureADTokenExchangeChina ;;
+  *) issuer=$login/$tenant/v2.0 audience=api://AzureADTokenExchange ;;
+esac
+
+# client id, condition -> id of a federated credential of this registration that meets it
+trusted() { az ad app federated-credential list --id "$1" --query "[?$2].id | [0]" --output tsv; }
+
 federation() {
-  local id audience
+  local id name stale wanted
   : "${IDENTITY_PRINCIPAL_ID:?is an output of the deployment}"
-  case $(az cloud show --query name --output tsv) in
-    AzureUSGovernment) audience=api://AzureADTokenExchangeUSGov ;;
-    AzureChinaCloud) audience=api://AzureADTokenExchangeChina ;;
-    *) audience=api://AzureADTokenExchange ;;
-  esac
+  wanted=$(jq -n --arg name "managed-identity-${IDENTITY_PRINCIPAL_ID%%-*}" --arg issuer "$issuer" \
+    --arg subject "$IDENTITY_PRINCIPAL_ID" --arg audience "$audience" \
+    '{name: $name, issuer: $issuer, subject: $subject, audiences: [$audience]}')
   for name in $identities; do
     id=$(application "$api-$name")
     [ -n "$id" ] || { echo "There is no registration $api-$name: run 'registrations' first" >&2; exit 1; }
-    if [ -z "$(az ad app federated-credential list --id "$id" --query "[?subject=='$IDENTITY_PRINCIPAL_ID'].id" --output tsv)" ]; then
-      az ad app federated-credential create --id "$id" --output none --parameters "$(jq -n \
-        --arg name "managed-identity-${IDENTITY_PRINCIPAL_ID%%-*}" --arg issuer "$login/$tenant/v2.0" \
-        --arg subject "$IDENTITY_PRINCIPAL_ID" --arg audience "$audience" \
-        '{name: $name, issuer: $issuer, subject: $subject, audiences: [$audience]}')"
+    stale=$(trusted "$id" "subject=='$IDENTITY_PRINCIPAL_ID'")
+    if [ -z "$stale" ]; then
+      az ad app federated-credential create --id "$id" --output none --parameters "$wanted"
+    elif [ -z "$(trusted "$id" "subject=='$IDENTITY_PRINCIPAL_ID' && issuer=='$issuer' && audiences[0]=='$audience'")" ]; then
+      az ad app federated-credential update --id "$id" --federated-credential-id "$stale" --output none \
+        --parameters "$wanted"
     fi
     echo "$api-$name trusts the managed identity $IDENTITY_PRINCIPAL_ID"
   done
@@ -105,6 +115,7 @@ secrets() {
   : "${KEY_VAULT_NAME:?is an output of the deployment}"
   stored "$(application "$api-embed")" "powerbi-embed"
   stored "$(application "$api-operations")" "powerbi-operations"
+  echo "The app uses them where its settings say secret:powerbi-embed and secret:powerbi-operations (*.bicepparam)" >&2
 }
 
 case $step in

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 import threading
@@ -20,13 +19,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.infra.azure_cli import machine_in, run, state
 from tests.infra.estate import PROJECT, STAGES, estate
 
 PACKAGE = {"function_app.py", "host.json", "requirements.txt", "shared"}
 WORKFLOWS = PROJECT / ".github/workflows"
 SCRIPT = PROJECT / "infra/scripts/after_deploy.py"
 SETUP = PROJECT / "infra/entra/setup.sh"
-VAULT_VALUE = "from-one-program-to-the-next"
 
 
 # ---- the package
@@ -170,96 +169,10 @@ def api(*answers: tuple[int, dict[str, Any]]) -> Iterator[tuple[str, list[str]]]
             server.shutdown()
 
 
-AZURE_CLI = f"""#!{sys.executable} -IS
-import json, os, pathlib, sys
-asked, state = sys.argv[1:], pathlib.Path(os.environ["STATE"])
-known = json.loads(state.read_text()) if state.exists() else {{"apps": {{}}, "sps": [], "groups": [], "members": [],
-    "federated": {{}}, "calls": [], "vault": {{}}}}
-def value(name, default=""):
-    return asked[asked.index(name) + 1] if name in asked else default
-def end(text="", status=0):
-    known["calls"].append(" ".join(asked))
-    written = state.with_name("state." + str(os.getpid()))
-    written.write_text(json.dumps(known))
-    written.replace(state)  # whole, for the shell runs two of these at once
-    if text:
-        print(text)
-    sys.exit(status)
-said = " ".join(each for each in asked[:4] if not each.startswith("-"))
-id = value("--id")
-if said.startswith("account show"): end("tenant-1")
-if said.startswith("account get-access-token"): end("a-token")
-if said.startswith("cloud show"):
-    end({{"name": "AzureCloud"}}.get(value("--query"), "https://" + value("--query").split(".")[-1]) + "")
-if said.startswith("storage blob upload"):
-    known["failures"] = known.get("failures", int(os.environ.get("REFUSALS", "0"))) - 1
-    if known["failures"] >= 0: end(status=1)
-    end()
-if said.startswith("ad app list"): end(known["apps"].get(value("--display-name"), ""))
-if said.startswith("ad app create"):
-    known["apps"][value("--display-name")] = "id-of-" + value("--display-name")
-    end(known["apps"][value("--display-name")])
-if said.startswith("ad app show"): end("object-" + id)
-if said.startswith("ad sp show"): end("sp-" + id if "--query" in asked else "", 0 if id in known["sps"] else 3)
-if said.startswith("ad sp create"): known["sps"].append(id); end()
-if said.startswith("ad group show"): end(status=0 if value("--group") in known["groups"] else 3)
-if said.startswith("ad group create"): known["groups"].append(value("--display-name")); end()
-if said.startswith("ad group member check"): end("true" if value("--member-id") in known["members"] else "false")
-if said.startswith("ad group member add"): known["members"].append(value("--member-id")); end()
-if said.startswith("ad app federated-credential list"): end(known["federated"].get(id, ""))
-if said.startswith("ad app federated-credential create"):
-    known["federated"][id] = json.loads(value("--parameters"))["subject"]; end()
-if said.startswith("ad app credential reset"): end("{VAULT_VALUE}")
-if said.startswith("keyvault secret set"): known["vault"][value("--name")] = sys.stdin.read(); end()
-end()
-"""
-
-
 @pytest.fixture
 def machine(tmp_path: Path) -> dict[str, str]:
     """An environment whose Azure CLI is a stand-in that keeps its state in a file."""
     return machine_in(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """What the first registrations printed, and the state that they left."""
-    machine = machine_in(tmp_path_factory.mktemp("first"))
-    done = run(machine, "bash", str(SETUP), "registrations", "prod")
-    assert done.returncode == 0, done.stderr
-    return done.stdout, Path(machine["STATE"]).read_text()
-
-
-@pytest.fixture
-def registered(machine: dict[str, str], first: tuple[str, str]) -> dict[str, str]:
-    """A machine, and a tenant, where the registrations were made."""
-    Path(machine["STATE"]).write_text(first[1])
-    return machine
-
-
-def machine_in(tmp_path: Path) -> dict[str, str]:
-    program = tmp_path / "az"
-    program.write_text(AZURE_CLI)
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return {
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
-        "STATE": str(tmp_path / "state.json"),
-        "STORAGE_ACCOUNT_NAME": "st1",
-        "CONFIG_CONTAINER": "config",
-        "API_SCOPE": "api://x/.default",
-        "DEPLOYMENT_PATIENCE_SECONDS": "2",
-        "DEPLOYMENT_PAUSE_SECONDS": "0.02",
-        "no_proxy": "*",
-    }
-
-
-def state(machine: dict[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path(machine["STATE"]).read_text())
-    return found
-
-
-def run(machine: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(list(command), env=machine, capture_output=True, text=True, check=False, timeout=30)
 
 
 READY = {"status": "ready", "checks": [{"name": "settings", "status": "passed", "evidence": "All.", "remedy": ""}]}
@@ -299,62 +212,6 @@ def test_the_token_goes_nowhere_but_to_https(machine: dict[str, str]) -> None:
     done = run(machine | {"API_URL": "http://example.org/api"}, sys.executable, str(SCRIPT), "check")
     assert done.returncode != 0
     assert "is not https" in done.stderr
-
-
-# ---- Entra ID
-MAKING = re.compile(r"ad (app|sp|group) create|ad group member add")
-
-
-def made(machine: dict[str, str]) -> int:
-    return sum(1 for call in state(machine)["calls"] if MAKING.match(call))
-
-
-def test_registrations_are_made_once_however_often_the_script_runs(
-    registered: dict[str, str], first: tuple[str, str]
-) -> None:
-    before = made(registered)
-    second = run(registered, "bash", str(SETUP), "registrations", "prod")
-    assert (second.returncode, second.stdout) == (0, first[0])
-    assert made(registered) == before == 9
-    printed = dict(line.split("=", 1) for line in first[0].splitlines())
-    assert set(printed) == {
-        *("POWERBI_TENANT_ID", "API_CLIENT_ID", "API_AUDIENCE"),
-        *("POWERBI_EMBED_CLIENT_ID", "POWERBI_OPERATIONS_CLIENT_ID"),
-    }
-    assert len(state(registered)["members"]) == 2  # the two that call Power BI; never the API's own
-
-
-def test_each_role_is_a_scope_too_with_an_id_of_its_own(registered: dict[str, str]) -> None:
-    [patch] = [call for call in state(registered)["calls"] if call.startswith("rest --method PATCH")]
-    sent = json.loads(patch[patch.index("{") :])["api"]
-    roles = json.loads((PROJECT / "infra/entra/roles.json").read_text())
-    assert sent["requestedAccessTokenVersion"] == 2
-    assert {each["value"] for each in sent["oauth2PermissionScopes"]} == {role["value"] for role in roles}
-    ids = [each["id"] for each in [*sent["oauth2PermissionScopes"], *roles]]
-    assert len(ids) == len(set(ids))
-
-
-def test_the_managed_identity_vouches_once_for_each_registration(registered: dict[str, str]) -> None:
-    named = registered | {"IDENTITY_PRINCIPAL_ID": "5f0c-principal"}
-    for _ in range(2):
-        done = run(named, "bash", str(SETUP), "federation", "prod")
-        assert done.returncode == 0, done.stderr
-    creations = [call for call in state(registered)["calls"] if "federated-credential create" in call]
-    assert len(creations) == 2
-    assert all('"api://AzureADTokenExchange"' in call and "5f0c-principal" in call for call in creations)
-
-
-def test_federation_before_registrations_says_what_to_do(machine: dict[str, str]) -> None:
-    done = run(machine | {"IDENTITY_PRINCIPAL_ID": "p"}, "bash", str(SETUP), "federation", "prod")
-    assert done.returncode == 1
-    assert "run 'registrations' first" in done.stderr
-
-
-def test_a_secret_goes_into_the_vault_and_nowhere_else(registered: dict[str, str]) -> None:
-    done = run(registered | {"KEY_VAULT_NAME": "kv-1"}, "bash", str(SETUP), "secrets", "prod")
-    assert done.returncode == 0, done.stderr
-    assert state(registered)["vault"] == dict.fromkeys(("powerbi-embed", "powerbi-operations"), VAULT_VALUE)
-    assert VAULT_VALUE not in done.stdout + done.stderr + " ".join(state(registered)["calls"])
 
 
 # ---- the runbook
