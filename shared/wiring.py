@@ -98,7 +98,7 @@ class Services:
     @once
     def tokens(self) -> AppTokens:
         """Entra tokens of the app's identities."""
-        from shared.auth.issuers import Issuers
+        from shared.auth.credentials.kinds import Issuers
         from shared.auth.tokens import AppTokens
 
         issuers = Issuers(self.settings, lambda: self.vault, lambda: self.managed_identity, utc_now)

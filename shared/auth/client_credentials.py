@@ -77,17 +77,17 @@ class ClientCredentials:
         """What the registration proves itself with."""
         return self._credential.evidence()
 
-    def _use(self, credential: object) -> bool:
-        """Whether it is another one than before."""
-        another = credential != self._in_use
-        if another:
+    def _use(self, credential: object) -> None:
+        if credential != self._in_use:
             self._in_use = credential
             self._application = None
-        return another
 
     def _renewed(self, code: str, deadline: float) -> bool:
+        """Whether there is another one by now: if so it is used from here on."""
         telemetry.event("entra.credentialRefused", "looked for another", target=self._identity.name, code=code)
-        return self._use(self._credential.renewed(deadline))
+        refused = self._in_use
+        self._use(self._credential.renewed(deadline))
+        return self._in_use != refused
 
     def _ask(self, deadline: float) -> Mapping[str, Any]:
         """One request. The dictionary that Entra sent, with an access token or with an error."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.auth.issuers import Issuers
+from shared.auth.credentials.kinds import Issuers
 from shared.auth.managed_identity import managed_identity
 from shared.auth.tokens import AppTokens
 from shared.auth.vault import Vault

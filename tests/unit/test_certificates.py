@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from shared.auth.certificates import Unusable, read_certificate
+from shared.auth.credentials.certificate_forms import Unusable, read_certificate
 from tests.certificates import make_certificate
 
 OWN, OTHER = make_certificate(), make_certificate()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from shared.auth.client_certificate import ClientCertificate
 from shared.auth.client_credentials import ClientCredentials, Credential
-from shared.auth.client_secret import ClientSecret
-from shared.auth.federated import FederatedAssertion
+from shared.auth.credentials.certificate import ClientCertificate
+from shared.auth.credentials.federated import FederatedAssertion
+from shared.auth.credentials.managed_identity_tokens import ManagedIdentityTokens
+from shared.auth.credentials.secret import ClientSecret
 from shared.auth.issuer import Issuer
 from shared.auth.managed_identity import managed_identity
-from shared.auth.managed_identity_tokens import ManagedIdentityTokens
 from shared.settings import IdentitySettings, Settings
 from shared.times import Now
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from shared import telemetry
-from shared.auth.certificates import Certificate, Unusable, read_certificate
+from shared.auth.credentials.certificate_forms import Certificate, Unusable, read_certificate
 from shared.auth.issuer import seconds_left
 from shared.errors import Misconfigured
 from shared.times import Now, to_text
