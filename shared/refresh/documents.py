@@ -72,8 +72,8 @@ class RefreshedDataset(Document):
     depends_on: list[Name] = Field([], description=LATER)
     critical: bool = Field(
         False,
-        description="Its failure is an alert of its own, the most severe. That it stops what depends on it is accepted, "
-        "and not yet in effect.",
+        description="Its failure is an alert of its own, the most severe. "
+        "That it stops what depends on it is accepted, and not yet in effect.",
     )
     daily_limit: Literal["none"] | Annotated[int, Field(ge=1, le=1000)] | None = Field(None, description=LATER)
     freshness: Annotated[IsoDuration, Field(ge=timedelta(minutes=1))] | None = Field(None, description=LATER)

@@ -152,6 +152,12 @@ def executing(head: DatasetHead, flight: Flight, now: datetime, timing: Timing) 
     return back.enqueued(flight.entry, first=True).calling(until)
 
 
+def used_up(head: DatasetHead, flight: Flight, until: datetime) -> DatasetHead:
+    """The POST was refused because the day's refreshes are used up: no attempt of the run, which waits for one."""
+    back = replace(head, flight=None, no_post_before=until)
+    return back.enqueued(flight.entry, first=True).calling(until)
+
+
 def away(head: DatasetHead, flight: Flight, until: datetime) -> DatasetHead:
     """The POST had no effect because Power BI, or what we need to call it, is away: no attempt of the run."""
     back = replace(head, flight=None, no_call_before=until)

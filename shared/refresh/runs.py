@@ -26,9 +26,10 @@ def new_run(entry: Queued, dataset_id: str, policy: DatasetPolicy | None) -> Run
 
 
 def begun(run: Run, flight: Flight, events: int) -> Run:
-    """An attempt is announced."""
+    """An attempt is announced. One before it that has no end was withdrawn, by somebody who died before he said so."""
     if run.final or _find(run, flight.claim):
         return run
+    run = _only_ended(run)
     attempt = Attempt(len(run.attempts) + 1, flight.claim, flight.claimed_at)
     return replace(
         run,
@@ -56,9 +57,7 @@ def withdrawn(run: Run, claim: str, reason: str) -> Run:
     attempt = _find(run, claim)
     if run.final or attempt is None or attempt.ended_at:
         return run
-    left = tuple(each for each in run.attempts if each.claim != claim)
-    started = run.started_at if left else None
-    return replace(run, status=RunStatus.WAITING, reason=reason, attempts=left, started_at=started)
+    return replace(_only_ended(run), status=RunStatus.WAITING, reason=reason)
 
 
 def said(run: Run, reason: str) -> Run:
@@ -112,6 +111,12 @@ def _with_end(run: Run, attempt: Attempt | None, ending: Ending) -> Run:
 
 def _find(run: Run, claim: str) -> Attempt | None:
     return next((each for each in run.attempts if each.claim == claim), None)
+
+
+def _only_ended(run: Run) -> Run:
+    """Without attempts that have no end."""
+    left = tuple(each for each in run.attempts if each.ended_at)
+    return run if left == run.attempts else replace(run, attempts=left, started_at=run.started_at if left else None)
 
 
 def _with(run: Run, attempt: Attempt) -> Run:

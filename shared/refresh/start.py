@@ -17,10 +17,11 @@ from shared.powerbi.guardrails import Observed
 from shared.refresh import endings, runs
 from shared.refresh.context import START, Context
 from shared.refresh.decision import Extent, Start, extent
-from shared.refresh.failures import Failure, failure_of_refusal, is_already_executing
+from shared.refresh.failures import Failure, failure_of_refusal, is_already_executing, is_daily_limit
 from shared.refresh.pace import next_look
 from shared.refresh.records import ENHANCED, STANDARD, Change, DatasetHead, Ending, Flight, Json, Run, RunStatus
 from shared.refresh.verdicts import durations
+from shared.times import to_text
 
 if TYPE_CHECKING:
     from shared.powerbi.refreshes import RefreshEntry
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 HeadChange = Callable[[DatasetHead, Flight], DatasetHead]
 EXECUTING = "Another refresh of this dataset is executing; this one comes after it."
+USED_UP = "The dataset's refreshes of the day are used up (daily limit of shared capacity); the next try is after"
 LATER = "Power BI, or what is needed to call it, is not available; this goes on when it is."
 
 
@@ -111,13 +113,8 @@ class Starter:
         deadline = self._context.timing.call.total_seconds()
         try:
             id = self._context.powerbi.start(flight.workspace_id, head.dataset_id, body, deadline=deadline)
-        except Retryable as error:
-            if getattr(error, "effect_unknown", False):
-                self._unanswered(head, run)
-            else:
-                self._later(head, flight, run, error)
-        except Rejected as error:
-            self._refused(head, flight, run, error)
+        except (Retryable, Rejected) as error:
+            self._not_taken(head, flight, run, error)
         else:
             if id:
                 self._taken(head, flight, run, id)
@@ -142,21 +139,26 @@ class Starter:
         telemetry.event("refresh-look", "start unanswered", target=head.dataset_id, runId=run.id)
         self._context.send(head)
 
-    def _later(self, head: DatasetHead, flight: Flight, run: Run, error: Retryable) -> None:
-        until = self._context.now() + timedelta(seconds=max(1.0, error.retry_after))
-        self._withdraw(head, flight, run, error, lambda head, flight: endings.away(head, flight, until), LATER)
-
-    def _refused(self, head: DatasetHead, flight: Flight, run: Run, error: Rejected) -> None:
-        if is_already_executing(error) or isinstance(error, Conflict):
-            now, timing = self._context.now(), self._context.timing
-            back: HeadChange = lambda head, flight: endings.executing(head, flight, now, timing)  # noqa: E731
-            self._withdraw(head, flight, run, error, back, EXECUTING)
-            return
-        self._note(run, flight, error)
-        failure = failure_of_refusal(error)
-        self._settle(
-            head, flight, lambda head, flight: self._failed(head, flight, failure, isinstance(error, Observed))
-        )
+    def _not_taken(self, head: DatasetHead, flight: Flight, run: Run, error: Retryable | Rejected) -> None:
+        """It had no effect, or nobody knows. Only what Power BI refuses for good counts as an attempt of the run."""
+        now, timing = self._context.now(), self._context.timing
+        if getattr(error, "effect_unknown", False):
+            self._unanswered(head, run)
+        elif is_daily_limit(error):
+            free = now + timing.used_up
+            held: HeadChange = lambda head, flight: endings.used_up(head, flight, free)  # noqa: E731
+            self._withdraw(head, flight, run, error, held, f"{USED_UP} {to_text(free)}.")
+        elif isinstance(error, Retryable):
+            until = now + timedelta(seconds=max(1.0, error.retry_after))
+            away: HeadChange = lambda head, flight: endings.away(head, flight, until)  # noqa: E731
+            self._withdraw(head, flight, run, error, away, LATER)
+        elif is_already_executing(error) or isinstance(error, Conflict):
+            busy: HeadChange = lambda head, flight: endings.executing(head, flight, now, timing)  # noqa: E731
+            self._withdraw(head, flight, run, error, busy, EXECUTING)
+        else:
+            self._note(run, flight, error)
+            failure, skip = failure_of_refusal(error), isinstance(error, Observed)
+            self._settle(head, flight, lambda head, flight: self._failed(head, flight, failure, skip))
 
     def _withdraw(  # noqa: PLR0917 - what was announced, and what comes instead
         self, head: DatasetHead, flight: Flight, run: Run, error: AppError, back: HeadChange, reason: str

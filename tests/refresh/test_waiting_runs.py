@@ -16,9 +16,9 @@ LIMIT = "Invalid dataset refresh request. Number of refresh requests in last 24 
 def used_up(status: int = 400) -> AppError:
     """The dataset has had its refreshes of the day."""
     evidence = Evidence(status=status, code="InvalidRequest", message=LIMIT)
-    return (
-        Throttled("slow down", retry_after=5, evidence=evidence) if status == 429 else Invalid("no", evidence=evidence)
-    )
+    if status == 429:
+        return Throttled("slow down", retry_after=5, evidence=evidence)
+    return Invalid("no", evidence=evidence)
 
 
 @pytest.mark.parametrize("status", [400, 429])
