@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from shared.powerbi.transport import Answer
+
+Json = dict[str, Any]
+
+MOST_PAGES = 1_000
 
 
 class Fields:
@@ -51,3 +55,24 @@ def several(answer: Answer) -> Iterator[Fields]:
     if not isinstance(values, list):
         raise answer.odd("not a list")
     return (Fields(value) for value in values if isinstance(value, dict))
+
+
+def paged(call: Callable[[dict[str, str]], Answer], page: int) -> Iterator[Fields]:
+    """Every entry of a list that is read by $top and $skip, page by page as they are asked for; `call` takes these two.
+
+    The end is an empty page, one that is shorter than asked for, or the same one again: that comes from a service which
+    does not page. Raises Unavailable where the list does not end.
+    """
+    last: list[Json] = []
+    skip = 0
+    for _ in range(MOST_PAGES):
+        answer = call({"$top": str(page), "$skip": str(skip)})
+        found = [*several(answer)]
+        entries = [fields.raw for fields in found]
+        if entries == last:
+            return
+        yield from found
+        if len(found) < page:
+            return
+        skip, last = skip + len(found), entries
+    raise answer.odd("a list without an end")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from shared.powerbi.answers import Fields, several
+from shared.powerbi.answers import Fields, paged
 from shared.powerbi.groups import Group
-from shared.powerbi.transport import Transport, path_of
+from shared.powerbi.transport import Answer, Transport, path_of
 
 PAGE = 1000
 
@@ -41,15 +41,12 @@ def every_member(transport: Transport, workspace_id: str, *, identity: str, page
     Returns  {"value": [{"identifier", "principalType", "groupUserAccessRight", "emailAddress", "profile"}]}
     Source   Groups - Get Group Users: $top, $skip
     """
-    skip = 0
     path = path_of("groups", workspace_id, "users")
-    while True:
-        query = {"$top": str(page), "$skip": str(skip)}
-        found = [*several(transport.call("groupUsers.list", "GET", path, identity=identity, query=query))]
-        yield from (_member(fields) for fields in found)
-        skip += len(found)
-        if len(found) < page:
-            return
+
+    def call(query: dict[str, str]) -> Answer:
+        return transport.call("groupUsers.list", "GET", path, identity=identity, query=query)
+
+    return (_member(fields) for fields in paged(call, page))
 
 
 def add_member(transport: Transport, group: Group, member: Member, *, identity: str) -> str:

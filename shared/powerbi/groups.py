@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.errors import Unavailable
-from shared.powerbi.answers import Fields, one, several
+from shared.powerbi.answers import Fields, one, paged, several
 from shared.powerbi.guardrails import Target
-from shared.powerbi.transport import Transport, path_of
+from shared.powerbi.transport import Answer, Transport, path_of
 
 PAGE = 100
 
@@ -47,17 +47,14 @@ def every_group(transport: Transport, *, identity: str, where: str = "", page: i
     """All workspaces that the identity is a member of, page by page as they are asked for.
 
     `where`  an OData filter, as `named` makes it
-    Source   Groups - Get Groups: $filter, $top, $skip. The documentation names no largest page, so the end is an empty
-             page, or one that is shorter than asked for.
+    Source   Groups - Get Groups: $filter, $top, $skip. The documentation names no largest page.
     """
-    skip = 0
-    while True:
-        query = {"$top": str(page), "$skip": str(skip)} | ({"$filter": where} if where else {})
-        found = [*several(transport.call("groups.list", "GET", path_of("groups"), identity=identity, query=query))]
-        yield from (_group(fields) for fields in found)
-        skip += len(found)
-        if len(found) < page:
-            return
+    wanted = {"$filter": where} if where else {}
+
+    def call(query: dict[str, str]) -> Answer:
+        return transport.call("groups.list", "GET", path_of("groups"), identity=identity, query=query | wanted)
+
+    return (_group(fields) for fields in paged(call, page))
 
 
 def find_group(transport: Transport, name: str, *, identity: str) -> Group | None:
