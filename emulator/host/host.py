@@ -19,6 +19,7 @@ from emulator.host import indexing, options
 from emulator.host.app_settings import resolve
 from emulator.host.cron import Schedule
 from emulator.host.errors import CannotStart
+from emulator.host.event_grid import EventGridWebhook
 from emulator.host.http_server import HttpServer, Routes
 from emulator.host.indexing import Function
 from emulator.host.invocation import Invoker
@@ -67,12 +68,12 @@ class Host:
         self._functions = indexing.load(arguments.app_directory, environment)
         self._invoker = Invoker(environment, self._options.function_timeout)
         self._threads = HostThreads()
-        http = [function for function in self._functions if function.kind == "httpTrigger"]
-        routes = Routes(http, self._options.route_prefix)
-        others = [function for function in self._functions if function not in http]
+        routes = Routes(self._triggered_by("httpTrigger"), self._options.route_prefix)
+        events = EventGridWebhook(self._triggered_by("eventGridTrigger"), self._invoker)
+        by_themselves = self._triggered_by("queueTrigger", "timerTrigger")
         self._listeners: list[Listener] = []
-        self._sources = self._make_sources(others)
-        self._server = HttpServer(routes, others, self._invoker, self._run_by_hand)
+        self._sources = self._make_sources(by_themselves)
+        self._server = HttpServer(routes, by_themselves, self._invoker, self._run_by_hand, events)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
 
@@ -125,6 +126,9 @@ class Host:
         if error is not None:
             say("the host has a defect", "error", exception="".join(traceback.format_exception(error)))
             self._invoker.lost.set()
+
+    def _triggered_by(self, *kinds: str) -> list[Function]:
+        return [function for function in self._functions if function.kind in kinds]
 
     def _run_by_hand(self, function: Function, text: str) -> None:
         timer = function.kind == "timerTrigger"

@@ -11,15 +11,17 @@ from typing import Any
 from aiohttp import web
 from multidict import MultiMapping
 
+from emulator.host import event_grid
 from emulator.host.converters import converter, datum
 from emulator.host.errors import CannotStart
+from emulator.host.event_grid import EventGridWebhook
 from emulator.host.indexing import Function
 from emulator.host.invocation import Invoker
 from emulator.host.log import say
 from emulator.host.templates import Template, path_segments
 
 BODY_LIMIT = 100 * 1024 * 1024
-_BALANCER_CUT_OFF = 230
+BALANCER_CUT_OFF = 230
 """Seconds after which the platform's load balancer gives up on a request, whatever functionTimeout says."""
 
 ByHand = Callable[[Function, str], None]
@@ -76,10 +78,18 @@ class Routes:
 
 
 class HttpServer:
-    """Serves the routes on loopback, and POST /admin/functions/NAME, which runs any other function by hand."""
+    """Serves the routes on loopback; Event Grid's webhook; POST /admin/functions/NAME, which runs one by hand."""
 
-    def __init__(self, routes: Routes, others: Iterable[Function], invoker: Invoker, by_hand: ByHand) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        others: Iterable[Function],
+        invoker: Invoker,
+        by_hand: ByHand,
+        events: EventGridWebhook,
+    ) -> None:
         self._routes = routes
+        self._events = events
         self._others = {function.name.lower(): function for function in others}
         self._invoker = invoker
         self._by_hand = by_hand
@@ -133,6 +143,8 @@ class HttpServer:
         segments = path_segments(raw_path)
         if [segment.lower() for segment in segments[:2]] == ["admin", "functions"]:
             return await self._admin(request, segments[2:])
+        if tuple(segment.lower() for segment in segments) == event_grid.PATH:
+            return await self._events.answer(request)
         found = self._routes.find(request.method, raw_path)
         if found is None:
             return web.Response(status=404)
@@ -159,7 +171,7 @@ class HttpServer:
             trace_state=request.headers.get("tracestate", ""),
             shown={"method": request.method, "path": request.path},
         )
-        if time.monotonic() - started > _BALANCER_CUT_OFF:
+        if time.monotonic() - started > BALANCER_CUT_OFF:
             say(f"{function.name} took longer than the 230 s after which Azure drops a request", "warning")
         if not outcome.succeeded:
             return web.Response(status=500)

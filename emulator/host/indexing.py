@@ -25,7 +25,7 @@ from emulator.host.errors import CannotStart
 
 Json = dict[str, Any]
 
-TRIGGERS = ("httpTrigger", "queueTrigger", "timerTrigger")
+TRIGGERS = ("httpTrigger", "queueTrigger", "timerTrigger", "eventGridTrigger")
 _BINDINGS = (*TRIGGERS, "http")
 
 
@@ -44,7 +44,7 @@ class Function:
 
     @property
     def kind(self) -> str:
-        """`httpTrigger`, `queueTrigger` or `timerTrigger`."""
+        """The trigger's type, one of TRIGGERS."""
         return str(self.trigger["type"])
 
     @property

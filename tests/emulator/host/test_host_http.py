@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -10,6 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from emulator.host import http_server
+from emulator.host.event_grid import EventGridWebhook
+from emulator.host.http_server import HttpServer, Routes
+from emulator.host.indexing import Function
+from emulator.host.invocation import Invoker, thread_count
 from tests.emulator.host.processes import HostProcess, write_app
 
 APP = """
@@ -76,6 +83,11 @@ def number(req: func.HttpRequest):
 def out(req: func.HttpRequest, res: func.Out[func.HttpResponse]) -> None:
     if "set" in req.params:
         res.set(func.HttpResponse("given", status_code=201))
+
+@app.route("out-then-raises", binding_arg_name="res")
+def out_then_raises(req: func.HttpRequest, res: func.Out[func.HttpResponse]) -> None:
+    res.set(func.HttpResponse("given", status_code=201))
+    raise LookupError("the reason")
 
 @app.route("cookies")
 def cookies(req: func.HttpRequest) -> func.HttpResponse:
@@ -225,6 +237,11 @@ def test_what_a_function_gives_back_becomes_the_answer(api: str) -> None:
     assert requests.get(f"{api}/out", timeout=5).status_code == 204
 
 
+def test_what_a_function_set_before_it_failed_is_not_sent(api: str) -> None:
+    answer = requests.get(f"{api}/out-then-raises", timeout=5)
+    assert (answer.status_code, answer.content) == (500, b"")
+
+
 def test_each_cookie_has_its_own_header(api: str) -> None:
     answer = requests.get(f"{api}/cookies", timeout=5)
     assert [value for name, value in answer.raw.headers.items() if name == "Set-Cookie"] == [
@@ -263,3 +280,30 @@ def test_any_other_function_can_be_run_by_hand(host: HostProcess) -> None:
     assert requests.post(f"{admin}/by_hand", data="no json", timeout=5).status_code == 400
     assert requests.post(f"{admin}/unknown", json={"input": ""}, timeout=5).status_code == 404
     assert requests.get(f"{admin}/by_hand", timeout=5).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "setting", [{}, {"PYTHON_THREADPOOL_THREAD_COUNT": "0"}, {"PYTHON_THREADPOOL_THREAD_COUNT": "x"}]
+)
+def test_threads_are_as_many_as_python_would_start_unless_a_setting_says_how_many(setting: dict[str, str]) -> None:
+    assert thread_count(setting) == min(32, (os.cpu_count() or 1) + 4)
+    assert thread_count({"PYTHON_THREADPOOL_THREAD_COUNT": "3"}) == 3
+
+
+def test_an_answer_for_which_the_balancer_would_not_have_waited_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(http_server, "BALANCER_CUT_OFF", 0)
+    asyncio.run(_one_request())
+    assert "slow took longer than the 230 s after which Azure drops a request" in capsys.readouterr().out
+
+
+async def _one_request() -> None:
+    trigger = {"type": "httpTrigger", "name": "req"}
+    slow = Function("slow", lambda req: "late", trigger, {"$return": "http"}, wants_context=False, directory="")
+    invoker = Invoker({}, None)
+    server = HttpServer(Routes([slow], "api"), [], invoker, lambda *_: None, EventGridWebhook([], invoker))
+    port = await server.start(0)
+    answer = await asyncio.to_thread(requests.get, f"http://127.0.0.1:{port}/api/slow", timeout=5)
+    assert answer.text == "late"
+    await server.close()

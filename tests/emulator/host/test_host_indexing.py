@@ -75,8 +75,8 @@ def test_a_setting_disables_a_function(load: Load) -> None:
         (APP + QUEUE + "def one(message: func.Out[str]): ...", "but its binding has direction IN"),
         (APP + QUEUE + "def one(message: 'Missing'): ...", "annotations can't be evaluated: name 'Missing'"),
         (
-            APP + '@app.event_grid_trigger("e")\ndef one(e): ...',
-            "function one: binding 'e' is of type 'eventGridTrigger'",
+            APP + '@app.blob_trigger("b", "landing/{name}", "")\ndef one(b): ...',
+            "function one: binding 'b' is of type 'blobTrigger', which this host does not have",
         ),
         (
             APP + '@app.queue_output("o", "q", "")\n' + QUEUE + "def one(message, o: func.Out[str]): ...",
