@@ -247,3 +247,11 @@ def refresh_sweep(timer: func.TimerRequest) -> None:
 def queue_watch(timer: func.TimerRequest) -> None:
     """Each minute: how long messages have been waiting in each queue."""
     wiring.services().queue_watch.look()
+
+
+@app.function_name("readiness-watch")
+@app.timer_trigger("timer", "15 */5 * * * *")
+@messages.timer("readiness-watch")
+def readiness_watch(timer: func.TimerRequest) -> None:
+    """Every five minutes: whether everything that the app depends on works, and until when its secrets are good."""
+    wiring.watch_readiness()

@@ -20,6 +20,9 @@ from shared.errors import Retryable
 
 Consumer = Callable[[func.QueueMessage], None]
 Task = Callable[[func.TimerRequest], None]
+POISON = "-poison"
+"""How the host names the queue of messages that it has delivered in vain. Each is told, whatever becomes of it here:
+even where the work is done at the second attempt, something was wrong with the first five deliveries."""
 
 
 def endpoint(queue: str, key: str = "") -> Callable[[Consumer], Consumer]:
@@ -33,6 +36,8 @@ def endpoint(queue: str, key: str = "") -> Callable[[Consumer], Consumer]:
         @functools.wraps(function)
         def consume(message: func.QueueMessage) -> None:
             with telemetry.correlation(message.id or ""):
+                if queue.endswith(POISON):
+                    telemetry.event(queue, "given up by the host", target=message.id or "", level=logging.WARNING)
                 try:
                     function(message)
                 except Retryable as error:

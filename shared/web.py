@@ -121,6 +121,7 @@ def _correlation_id(req: func.HttpRequest) -> str:
 def _answer(function: Function, req: func.HttpRequest, operation: str) -> func.HttpResponse:
     try:
         with telemetry.timed(operation, f"{req.method} {_path(req)}") as fields:
+            fields["status"] = _INTERNAL.status  # unless it answers, or fails in a way that has a status of its own
             response = function(req)
             fields["status"] = response.status_code
             return response

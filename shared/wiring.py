@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from shared import __version__
+from shared import __version__, telemetry
 from shared.errors import Misconfigured, SettingsInvalid
 from shared.times import utc_now
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from shared.workflow.engine import Engine
     from shared.workflow.triggers import Triggers
 
-__all__ = ["VERSION", "Services", "readiness", "services"]
+__all__ = ["VERSION", "Services", "readiness", "services", "watch_readiness"]
 
 VERSION = __version__
 
@@ -326,6 +326,16 @@ def readiness(authorization: str | None) -> dict[str, object]:
         return _settings_report(authorization, fault)
     built.callers.verify(authorization, role="Operations.Read")
     return built.readiness.report()
+
+
+def watch_readiness() -> None:
+    """The readiness report into the log, for the alerts: nobody may ask for it while nobody uses the app. Raises
+    SettingsInvalid, which is logged as well.
+    """
+    with telemetry.timed("readiness-watch") as line:
+        report: Any = services().readiness.report()
+        failed = [check["name"] for check in report["checks"] if check["status"] == "failed"]
+        line.update(outcome=report["status"], failed=failed)
 
 
 def _settings_report(authorization: str | None, fault: SettingsInvalid) -> dict[str, object]:

@@ -260,8 +260,9 @@ class Engine:
             telemetry.event("workflow", "leaseLost", target=head.id, turn=head.turn)
             return
         done = runner.head
-        code = (done.error or {}).get("code", "")
-        fields = {"turn": head.turn, "kind": head.kind, "why": done.why, "code": code}
+        error = done.error or {}
+        failure = {name: error.get(name) for name in ("code", "step", "message", "requestId")}
+        fields: Json = {"turn": head.turn, "kind": head.kind, "why": done.why, **failure}
         telemetry.event("workflow", done.status.value, target=head.id, **fields)
         if delay is None:
             self._finish(done)
