@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from shared import telemetry
 from shared.errors import AppError, Fault, InvalidRequest, Misconfigured, NotAllowed, RequestFault
 from shared.idempotency import KEY, request_id
-from shared.provisioning.request import OPERATIONS, ProvisioningRequest
+from shared.provisioning.request import OPERATIONS, ProvisioningRequest, fits_a_key
 from shared.provisioning.service import OPERATION, Provisioning, QueueCaller, caller_record
 from shared.storage.queues import decode
 from shared.times import Now, to_text
@@ -97,13 +97,13 @@ class QueuedRequests:
         """A request that has failed before it began; one that is there already stays as it is. Then it is ended as any
         other, so that its failure is told."""
         now, operation = self._now(), document.get("operation")
-        label = document.get("requestedBy")
+        label, project = _text(document.get("requestedBy")), _text(document.get("project"))
         head = Head(
             id=id,
             kind=operation if operation in OPERATIONS else OPERATIONS[0],
-            project=_text(document.get("project")) or "-",
+            project=project if project and fits_a_key(project) else "-",
             client="queue",
-            caller=caller_record(QueueCaller(), _text(label) or None),
+            caller=caller_record(QueueCaller(), label or None),
             body_hash="",
             plan_version=0,
             correlation_id=telemetry.correlation_id() or id,

@@ -24,6 +24,7 @@ LONGEST_UPN = 113
 """Entra ID's own limit."""
 
 _UPN = re.compile(r"[^@\s\x00-\x1f\x7f/\\?%:|]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+TOO_LONG = "Too long: letters outside a-z count for up to twelve characters."
 _LATER = "Not supported yet: leave it out."
 
 
@@ -37,9 +38,14 @@ def _upn(value: str) -> str:
 def _project(value: str) -> str:
     if value != value.strip() or any(not character.isprintable() for character in value):
         raise ValueError("Must not begin or end with a space or hold control characters.")
-    if len(project_key(value)) > LONGEST_PROJECT_KEY:
-        raise ValueError("Too long: letters outside a-z count for up to twelve characters.")
+    if not fits_a_key(value):
+        raise ValueError(TOO_LONG)
     return value
+
+
+def fits_a_key(project: str) -> bool:
+    """Whether storage can hold the project: a name that it can't is nobody's."""
+    return len(project_key(project)) <= LONGEST_PROJECT_KEY
 
 
 def _each_once(values: list[Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared import telemetry
-from shared.errors import Ended, InvalidRequest, NotAllowed, Unknown
+from shared.errors import Ended, Fault, InvalidRequest, NotAllowed, Unknown
 from shared.idempotency import REUSED, key_of, request_id
 from shared.listing import Query, page
 from shared.provisioning.document import NO_DESCRIPTION, status_document, summary
@@ -16,7 +16,15 @@ from shared.provisioning.dry_run import planned
 from shared.provisioning.kinds import ADMIN_ROLE, not_owner, owns
 from shared.provisioning.orders import accepted, orders
 from shared.provisioning.policy import PolicyDocument
-from shared.provisioning.request import OPERATIONS, AnyRequest, ProvisioningRequest, ProvisionRequest, request_hash
+from shared.provisioning.request import (
+    OPERATIONS,
+    TOO_LONG,
+    AnyRequest,
+    ProvisioningRequest,
+    ProvisionRequest,
+    fits_a_key,
+    request_hash,
+)
 from shared.provisioning.rules import check
 from shared.validation import check as validated
 from shared.workflow.engine import Acceptance, Engine
@@ -102,6 +110,8 @@ class Provisioning:
         the steps.
         """
         project, status = query.filters.get("project", "").strip(), query.filters.get("status", "")
+        if not fits_a_key(project):
+            raise InvalidRequest("The list can't be given as it was asked for.", faults=[Fault("project", TOO_LONG)])
 
         def more(after: str, number: int) -> list[tuple[str, Head | None]]:
             places = self._engine.store.listed(project, after, number)
