@@ -12,9 +12,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, NoReturn
 
 from emulator.toolchain import azurite_command
+from shared.settings import StorageSettings
+from shared.storage.connection import StorageAccount
 
 _OPTIONS = ("--silent", "--disableTelemetry", "--skipApiVersionCheck", "--inMemoryPersistence")
 _KINDS = ("blob", "queue", "table")
@@ -70,3 +72,12 @@ def _ports(process: subprocess.Popen[str], patience: float = 45) -> dict[str, in
         assert listens, f"Azurite ended with {process.wait(10)}"
         ports.update([listens])
     return ports
+
+
+def account_of(connection_string: str) -> StorageAccount:
+    """The app's way to an account by connection string."""
+
+    def no_identity() -> NoReturn:
+        raise AssertionError("a connection string needs no identity")
+
+    return StorageAccount(StorageSettings(connection_string, "", "", ""), no_identity)

@@ -1,14 +1,12 @@
-"""Transactions of the double and of the real storage service keep the same rules."""
+"""The table `landings`, in a real storage service and in memory: kept once, covered together, forgotten."""
 
 from __future__ import annotations
 
 import pytest
 
-from shared.errors import Misconfigured
 from shared.refresh.landings import Landings
 from shared.storage.batches import BatchTable
 from shared.storage.connection import StorageAccount
-from shared.storage.tables import Stale
 from tests.doubles.clock import SECOND
 from tests.doubles.storage import MemoryTable
 from tests.refresh.harness import DATASET, Harness
@@ -21,36 +19,6 @@ def table(request: pytest.FixtureRequest, unique: str) -> BatchTable:
     account: StorageAccount = request.getfixturevalue("account")
     account.tables().create_table(unique)
     return BatchTable(account.tables, unique)
-
-
-def rows(table: BatchTable) -> list[str]:
-    return [entity["RowKey"] for entity, _ in table.partition("p")]
-
-
-def test_rows_are_written_and_removed_together(table: BatchTable) -> None:
-    table.together("p", {"a": {"n": 1}, "b": {"n": 2}})
-    table.together("p", {"c": {"n": 3}}, ["a", "b"])
-    assert rows(table) == ["c"]
-    table.together("p", {}, [])
-
-
-def test_one_row_that_is_there_already_refuses_all(table: BatchTable) -> None:
-    table.together("p", {"a": {"n": 1}})
-    with pytest.raises(Stale):
-        table.together("p", {"b": {"n": 2}, "a": {"n": 2}})
-    assert rows(table) == ["a"]
-
-
-def test_one_row_that_is_not_there_refuses_all(table: BatchTable) -> None:
-    table.together("p", {"a": {"n": 1}})
-    with pytest.raises(Stale):
-        table.together("p", {"b": {"n": 2}}, ["a", "gone"])
-    assert rows(table) == ["a"]
-
-
-def test_a_missing_table_is_no_missing_row(account: StorageAccount, unique: str) -> None:
-    with pytest.raises(Misconfigured):
-        BatchTable(account.tables, unique).together("p", {"a": {}})
 
 
 def test_landings_are_kept_covered_and_forgotten(table: BatchTable) -> None:

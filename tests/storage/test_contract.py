@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Invalid, Misconfigured
+from shared.storage.batches import BatchTable
 from shared.storage.blobs import Container
 from shared.storage.connection import StorageAccount
 from shared.storage.queues import Queue
@@ -29,9 +30,9 @@ class Real:
     def __init__(self, account: StorageAccount, name: str) -> None:
         self.account, self.name = account, name
 
-    def table(self) -> Table:
+    def table(self) -> BatchTable:
         self.account.tables().create_table(self.name)
-        return Table(self.account.tables, self.name)
+        return BatchTable(self.account.tables, self.name)
 
     def container(self) -> Container:
         self.account.blobs().create_container(self.name)
@@ -46,7 +47,7 @@ class Real:
 
 
 class Double:
-    def table(self) -> Table:
+    def table(self) -> BatchTable:
         return MemoryTable("t")
 
     def container(self) -> Container:
@@ -65,12 +66,16 @@ def storage(request: pytest.FixtureRequest, unique: str) -> Real | Double:
 
 
 @pytest.fixture
-def table(storage: Real | Double) -> Table:
+def table(storage: Real | Double) -> BatchTable:
     return storage.table()
 
 
 def values(entity: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entity.items() if name not in ("PartitionKey", "RowKey")}
+
+
+def keys(table: Table) -> list[str]:
+    return [entity["RowKey"] for entity, _ in table.partition("p")]
 
 
 class TestTable:
@@ -157,6 +162,26 @@ class TestTable:
         assert len(list(table.partition("p' or 'a' eq 'a"))) == 1
 
 
+class TestTransactions:
+    def test_rows_are_written_and_removed_together(self, table: BatchTable) -> None:
+        table.together("p", {"a": {"n": 1}, "b": {"n": 2}})
+        table.together("p", {"c": {"n": 3}}, ["a", "b"])
+        assert keys(table) == ["c"]
+        table.together("p", {}, [])
+
+    def test_one_row_that_is_there_already_refuses_all(self, table: BatchTable) -> None:
+        table.together("p", {"a": {"n": 1}})
+        with pytest.raises(Stale):
+            table.together("p", {"b": {"n": 2}, "a": {"n": 2}})
+        assert keys(table) == ["a"]
+
+    def test_one_row_that_is_not_there_refuses_all(self, table: BatchTable) -> None:
+        table.together("p", {"a": {"n": 1}})
+        with pytest.raises(Stale):
+            table.together("p", {"b": {"n": 2}}, ["a", "gone"])
+        assert keys(table) == ["a"]
+
+
 class TestContainer:
     def test_a_blob_that_is_not_there_is_none(self, storage: Real | Double) -> None:
         assert storage.container().get("id/hash") is None
@@ -196,8 +221,9 @@ class TestQueue:
 
 class TestWhatTheInfrastructureForgot:
     def test_a_missing_table_is_never_an_empty_one(self, account: StorageAccount, unique: str) -> None:
-        table = Table(account.tables, unique)
+        table = BatchTable(account.tables, unique)
         for attempt in (
+            lambda: table.together("p", {"a": {}}),
             lambda: table.get("p", "r"),
             lambda: table.insert("p", "r", {}),
             lambda: table.replace("p", "r", {}),
