@@ -140,6 +140,32 @@ def test_an_application_without_federation_accepts_no_other_issuer(cloud: Cloud)
     assert _vouched(cloud)["error_codes"] == [70025]
 
 
+@pytest.mark.documented(CODES)
+@pytest.mark.parametrize(
+    ("odd", "code"),
+    [
+        ({}, 0),
+        ({"sign": "wrongKey"}, 700027),
+        ({"sign": "none"}, 700027),
+        ({"sign": "hs256"}, 700027),
+        ({"exp": 1_000_000_000, "nbf": 999_990_000}, 700024),
+        ({"nbf": 4_000_000_000, "exp": 4_000_000_600}, 700024),
+        ({"scp": "user_impersonation"}, 700229),
+    ],
+)
+def test_only_a_good_token_of_an_application_vouches(cloud: Cloud, odd: Json, code: int) -> None:
+    sign, claims = odd.get("sign", "right"), {name: value for name, value in odd.items() if name != "sign"}
+    vouching = {
+        "iss": f"{LOGIN}/{TENANT_ID}/v2.0",
+        "sub": MANAGED_IDENTITY_OBJECT_ID,
+        "aud": "api://AzureADTokenExchange",
+    }
+    assertion = cloud.odd_token(sign=sign, claims={**vouching, **claims})
+    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    form = token_form(cloud, client_secret=None, client_assertion=assertion, client_assertion_type=kind)
+    assert post(cloud, **form).json().get("error_codes", [0]) == [code]
+
+
 # --- people
 
 
