@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shared.provisioning.service import Provisioning
     from shared.provisioning.steps.common import Services as ProvisioningServices
     from shared.queue_watch import QueueWatch
-    from shared.readiness import Readiness
+    from shared.readiness.report import Readiness
     from shared.refresh.documents import DatasetPolicy, RefreshDocument
     from shared.refresh.engine import RefreshEngine
     from shared.refresh.service import RefreshRuns
@@ -292,8 +292,8 @@ class Services:
     @once
     def readiness(self) -> Readiness:
         """Whether all of the above would work now."""
-        from shared.readiness import Readiness
-        from shared.readiness_checks import checks
+        from shared.readiness.checks import checks
+        from shared.readiness.report import Readiness
 
         return Readiness(checks(self), utc_now)
 
@@ -342,7 +342,7 @@ def _settings_report(authorization: str | None, fault: SettingsInvalid) -> dict[
     """Where the settings that say who may call are themselves faulty nobody can be authenticated: then the names of
     the faulty settings are all that is told, to anybody.
     """
-    from shared.readiness_checks import settings_report
+    from shared.readiness.checks import settings_report
     from shared.settings import CallerSettings
 
     try:

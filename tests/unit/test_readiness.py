@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from shared.errors import Evidence, Misconfigured
-from shared.readiness import Check, Readiness, Skipped
+from shared.readiness.report import Check, Readiness, Skipped
 
 START = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from shared.errors import Misconfigured
-from shared.readiness_checks import checks
+from shared.readiness.checks import checks
 from shared.refresh.documents import RefreshDocument, read_refresh_document
 from shared.storage.documents import DocumentState
 

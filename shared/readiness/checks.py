@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shared.errors import Misconfigured, SettingsInvalid
-from shared.readiness import Check
+from shared.readiness.report import Check
 from shared.times import to_text
 
 if TYPE_CHECKING:
