@@ -262,6 +262,9 @@ output AZURE_RESOURCE_GROUP string = group.name
 @description('Name of the function app.')
 output FUNCTION_APP_NAME string = app.outputs.name
 
+@description('Where packages are published.')
+output PUBLISH_URL string = app.outputs.publishUrl
+
 @description('Where the API is.')
 output API_URL string = 'https://${app.outputs.hostName}/api'
 

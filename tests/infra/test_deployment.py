@@ -1,31 +1,23 @@
-"""How it gets to Azure: package, azd, workflows, and the scripts beside the templates, run against stand-ins."""
+"""How it gets to Azure: what is packed, what azd and the workflows do, in which order, with which rights."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from fnmatch import fnmatch
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.infra.azure_cli import machine_in, run, state
 from tests.infra.estate import PROJECT, STAGES, estate
 
 PACKAGE = {"function_app.py", "host.json", "requirements.txt", "shared"}
-WORKFLOWS = PROJECT / ".github/workflows"
-SCRIPT = PROJECT / "infra/scripts/after_deploy.py"
-SETUP = PROJECT / "infra/entra/setup.sh"
+WORKFLOWS = {file.stem: file for file in (PROJECT / ".github/workflows").glob("*.yml")}
 
 
 # ---- the package
@@ -42,9 +34,10 @@ def test_the_package_holds_the_app_and_nothing_else() -> None:
 
 
 def test_the_workflow_packs_the_same() -> None:
-    packing = (WORKFLOWS / "deploy.yml").read_text()
-    packed = re.findall(r"zip --quiet --recurse-paths package\.zip (.+) \\", packing)[0].split()
-    assert set(packed) == {*PACKAGE, ".python_packages"}
+    [packing] = [step["run"] for step in steps("deploy", "package") if "zip " in step.get("run", "")]
+    packed = packing.split("package.zip")[1].replace("\\", " ").split()
+    assert set(packed) == {*PACKAGE, "__pycache__", ".python_packages"}
+    assert "compileall" in packing  # an instance could not keep what it compiles: the package is mounted read-only
 
 
 # ---- azd
@@ -75,34 +68,64 @@ def test_azd_stops_before_it_provisions_with_ids_missing(given: dict[str, str], 
 
 # ---- workflows
 def workflow(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((WORKFLOWS / f"{name}.yml").read_text())
+    found: dict[str, Any] = yaml.safe_load(WORKFLOWS[name].read_text())
     return found
 
 
-def environment_of(job: dict[str, Any]) -> set[str]:
-    return set(job["env"])
+def steps(name: str, job: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = workflow(name)["jobs"][job]["steps"]
+    return found
 
 
-def test_no_workflow_knows_a_secret_and_each_may_do_no_more_than_it_must() -> None:
-    for file in WORKFLOWS.glob("*.yml"):
-        assert "secrets." not in file.read_text()
-        found = yaml.safe_load(file.read_text())
-        assert found["permissions"] == {"contents": "read"}
-        for job in found["jobs"].values():
-            assert set(job.get("permissions", {}).values()) <= {"read", "write"}
-            assert {name for name, right in job.get("permissions", {}).items() if right == "write"} <= {"id-token"}
+def every_step() -> Iterator[dict[str, Any]]:
+    for name in WORKFLOWS:
+        for job in workflow(name)["jobs"].values():
+            yield from job.get("steps", [])
 
 
-def test_ci_is_what_a_developer_runs() -> None:
-    steps = [step.get("run", "") for step in workflow("ci")["jobs"]["checks"]["steps"]]
-    assert ".ci/run" in steps
-    assert any("az bicep install" in step for step in steps)
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_no_workflow_knows_a_secret_and_each_may_do_no_more_than_it_must(name: str) -> None:
+    assert "secrets." not in WORKFLOWS[name].read_text()
+    found = workflow(name)
+    assert found["permissions"] == {"contents": "read"}
+    for job in found["jobs"].values():
+        assert {right for right, how in job.get("permissions", {}).items() if how == "write"} <= {"id-token"}
 
 
-def test_a_pull_request_shows_what_would_change_in_each_environment() -> None:
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_action_is_pinned_to_a_commit_and_says_which_version_that_is(name: str) -> None:
+    used = re.findall(r"(?m)^\s+(?:- )?uses: (.+)$", WORKFLOWS[name].read_text())
+    pinned = r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/deploy-stage\.yml"
+    assert [each for each in used if not re.fullmatch(pinned, each)] == []
+
+
+def test_no_action_leaves_a_token_in_the_working_copy() -> None:
+    checkouts = [step for step in every_step() if step.get("uses", "").startswith("actions/checkout@")]
+    assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * 4
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_step_ends_with_the_first_command_that_fails(name: str) -> None:
+    assert workflow(name)["defaults"] == {"run": {"shell": "bash"}}  # -e and pipefail
+    for step in every_step():
+        script = re.sub(r"\$\{\{.+?\}\}", "value", step.get("run", ""))
+        assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
+        assert "${{" not in step.get("run", "")  # what comes from outside comes as an environment variable
+
+
+def test_ci_is_what_a_developer_runs_and_keeps_what_the_browser_saw() -> None:
+    done = steps("ci", "checks")
+    scripts = [step.get("run", "") for step in done]
+    assert ".ci/run" in scripts
+    assert any("az bicep install" in script for script in scripts)
+    assert (done[-1]["if"], done[-1]["with"]["path"]) == ("always()", "build/screenshots")
+
+
+def test_a_pull_request_shows_what_would_change_in_each_environment_with_a_readers_rights() -> None:
     job = workflow("deploy")["jobs"]["what-if"]
     assert job["strategy"]["matrix"]["stage"] == list(STAGES)
     assert "az deployment sub what-if" in job["steps"][-1]["run"]
+    assert "--validation-level ProviderNoRbac" in job["steps"][-1]["run"]
 
 
 def test_one_package_goes_from_stage_to_stage() -> None:
@@ -115,103 +138,26 @@ def test_one_package_goes_from_stage_to_stage() -> None:
 def test_a_deployment_is_approved_smoke_tested_and_rolled_back() -> None:
     job = workflow("deploy-stage")["jobs"]["deploy"]
     assert job["environment"] == "${{ inputs.stage }}"
-    said = [f"{step.get('name', '')} {step.get('run', '')}" for step in job["steps"]]
-    order = [
-        "az deployment sub create",
-        "config-zip --src package.zip",
-        "after_deploy.py upload",
-        "after_deploy.py check",
-    ]
+    said = [step.get("run", "") for step in job["steps"]]
+    order = ["az deployment sub create", "publish.py package.zip", "after_deploy.py upload", "after_deploy.py check"]
     places = [next(index for index, text in enumerate(said) if part in text) for part in order]
     assert places == sorted(places)
     assert job["steps"][-1]["if"].startswith("failure()")
-    assert "config-zip --src last/package.zip" in job["steps"][-1]["run"]
+    assert said[-1].index("publish.py last/package.zip") < said[-1].index("after_deploy.py check")
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_workflows_hand_over_every_variable_that_the_parameters_read(stage: str) -> None:
     read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", estate().stages[stage].text))
     for job in (workflow("deploy")["jobs"]["what-if"], workflow("deploy-stage")["jobs"]["deploy"]):
-        assert read == environment_of(job)
+        assert read == set(job["env"])
 
 
-def test_the_scripts_read_only_outputs_that_the_template_has() -> None:
-    read = set(re.findall(r'_output\("(\w+)"\)', SCRIPT.read_text()))
-    needed = set(re.findall(r"\$\{(\w+):\?is an output", SETUP.read_text()))
-    assert read | needed <= set(estate().main.outputs)
-
-
-# ---- stand-ins
-@contextmanager
-def api(*answers: tuple[int, dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:
-    """A server that gives /health, and these answers to /readiness in turn, the last one for ever."""
-    asked: list[str] = []
-    left = list(answers)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(f"{self.path} {self.headers.get('Authorization', '')}".strip())
-            health = (200, {"status": "ok", "version": "7"})
-            status, body = health if self.path.endswith("health") else left.pop(0) if len(left) > 1 else left[0]
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(json.dumps(body).encode())
-
-        def log_message(self, *arguments: Any) -> None:
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/api", asked
-        finally:
-            server.shutdown()
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> dict[str, str]:
-    """An environment whose Azure CLI is a stand-in that keeps its state in a file."""
-    return machine_in(tmp_path)
-
-
-READY = {"status": "ready", "checks": [{"name": "settings", "status": "passed", "evidence": "All.", "remedy": ""}]}
-RED = {"name": "storage", "status": "failed", "evidence": "403.", "remedy": "Give it the role."}
-
-
-def test_documents_are_uploaded_as_soon_as_the_role_is_known(machine: dict[str, str]) -> None:
-    done = run(machine | {"REFUSALS": "2"}, sys.executable, str(SCRIPT), "upload")
-    uploads = [call for call in state(machine)["calls"] if call.startswith("storage blob upload")]
-    documents = sorted(path.name for path in (PROJECT / "config").glob("*.yaml"))
-    assert done.returncode == 0, done.stderr
-    assert len(uploads) == len(documents) + 2
-    assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("Uploaded")] == documents
-    assert all("--auth-mode login" in call for call in uploads)
-
-
-def test_the_check_waits_for_a_green_readiness_and_shows_it(machine: dict[str, str]) -> None:
-    with api((503, {"status": "notReady", "checks": [RED]}), (200, READY)) as (url, asked):
-        done = run(machine | {"API_URL": url}, sys.executable, str(SCRIPT), "check")
-    assert done.returncode == 0, done.stdout
-    assert asked == ["/api/health", *["/api/readiness Bearer a-token"] * 2]
-    assert "Not yet: storage: 403. Give it the role." in done.stdout
-    assert "passed   settings: All." in done.stdout
-    assert "a-token" not in done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("status", [503, 401])
-def test_the_check_fails_when_readiness_stays_red(machine: dict[str, str], status: int) -> None:
-    patience = {"DEPLOYMENT_PATIENCE_SECONDS": "0.2"}
-    with api((status, {"status": "notReady", "checks": [RED]})) as (url, _):
-        done = run(machine | patience | {"API_URL": url}, sys.executable, str(SCRIPT), "check")
-    assert done.returncode == 1
-    assert "Given up:" in done.stdout
-
-
-def test_the_token_goes_nowhere_but_to_https(machine: dict[str, str]) -> None:
-    done = run(machine | {"API_URL": "http://example.org/api"}, sys.executable, str(SCRIPT), "check")
-    assert done.returncode != 0
-    assert "is not https" in done.stderr
+def test_scripts_and_workflows_read_only_outputs_that_the_template_has() -> None:
+    scripts = "".join(file.read_text() for file in (PROJECT / "infra/scripts").glob("*.py"))
+    read = set(re.findall(r'\boutput\("(\w+)"\)', scripts))
+    needed = set(re.findall(r"\$\{(\w+):\?is an output", (PROJECT / "infra/entra/setup.sh").read_text()))
+    assert {"PUBLISH_URL", "API_URL", "IDENTITY_PRINCIPAL_ID"} <= read | needed <= set(estate().main.outputs)
 
 
 # ---- the runbook
