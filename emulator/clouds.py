@@ -100,6 +100,8 @@ POWERBI_HOSTS = tuple(
     for kind in ("api", "app")
     for domain in ("powerbi.com", "powerbigov.us", "high.powerbigov.us", "mil.powerbigov.us", "powerbi.cn")
 )
+POWERBI_REGION_HOST = "wabi-west-europe-redirect.analysis.windows.net"
+"""The home of the tenant in Power BI, to which answers point: contexts, embed URLs, the log's next page."""
 
 
 def cloud_of_login(host: str) -> EmulatedCloud:
@@ -109,7 +111,7 @@ def cloud_of_login(host: str) -> EmulatedCloud:
 
 def all_host_names() -> list[str]:
     """Every name that the emulator's certificate has to carry, whichever service answers it."""
-    names = [*POWERBI_HOSTS]
+    names = [*POWERBI_HOSTS, POWERBI_REGION_HOST]
     for cloud in CLOUDS:
         names += [*cloud.login_hosts, f"*.{cloud.vault_suffix}"]
         names += [f"*.{kind}.{cloud.storage_suffix}" for kind in STORAGE_KINDS]

@@ -49,16 +49,20 @@ def from_resource(resource: str, cloud: EmulatedCloud, *, delegated: bool = Fals
 
 
 def from_scope(scope: str, cloud: EmulatedCloud, *, delegated: bool) -> Wanted:
-    """Of the version 2 endpoint; without a user only `<resource>/.default` will do. Raises EntraRefused."""
+    """Of the version 2 endpoint; without a user only `<resource>/.default` will do. Raises EntraRefused.
+
+    Published clients ask for `offline_access` without a user too (pbicli on npm): there it comes to nothing.
+    """
     asked = scope.split()
     named = [part for part in asked if part not in _OPENID]
-    if not named or (len(named) < len(asked) and not delegated):
+    if not named:
         raise EntraRefused(70011, scope)
     split = [_split(part, scope, delegated=delegated) for part in named]
     if len({resource for resource, _ in split}) > 1:
         raise EntraRefused(28000, scope)
     scopes = tuple(name for _, name in split)
-    return _known(Wanted(split[0][0], scopes, _OPENID.intersection(asked)), cloud)
+    openid = _OPENID.intersection(asked) if delegated else frozenset[str]()
+    return _known(Wanted(split[0][0], scopes, openid), cloud)
 
 
 def _split(part: str, scope: str, *, delegated: bool) -> tuple[str, str]:

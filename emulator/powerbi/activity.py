@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote, unquote
 
+from emulator.clouds import POWERBI_REGION_HOST
 from emulator.http import Answer, Json, Refusal
 from emulator.powerbi import answers, odata
 from emulator.powerbi.admin_items import SCOPES, check_grant
@@ -52,7 +53,7 @@ def list_events(visit: Visit) -> Answer:
         "activityevents",
         {
             "activityEventEntities": [_rendered(event) for event in found],
-            "continuationUri": token and f"https://{answers.REGION_HOST}{BASE}{_PATH}?continuationToken='{token}'",
+            "continuationUri": token and f"https://{POWERBI_REGION_HOST}{BASE}{_PATH}?continuationToken='{token}'",
             "continuationToken": token,
             "lastResultSet": False,
         },

@@ -12,6 +12,7 @@ from emulator.powerbi import (
     capacities,
     dashboards,
     dataflows,
+    dataset_users,
     datasets,
     odata,
     pipelines,
@@ -22,13 +23,8 @@ from emulator.powerbi.operation import Operation, Visit
 
 MOST = 5000
 SCOPES = ("Tenant.Read.All", "Tenant.ReadWrite.All")
-_RIGHTS = {
-    "Viewer": "Read",
-    "Contributor": "ReadWriteExplore",
-    "Member": "ReadWriteReshareExplore",
-    "Admin": "ReadWriteReshareExplore",
-}
-"""What a role in the workspace means on a dataset in it."""
+_RIGHTS = {"Viewer": "Read", "Contributor": "ReadWrite", "Member": "ReadReshare", "Admin": "Owner"}
+"""What a role in the workspace means on a report or dashboard in it."""
 
 
 def check_grant(visit: Visit) -> None:
@@ -90,17 +86,31 @@ def list_of_group(kind: str, visit: Visit) -> Answer:
 
 
 def list_dataset_users(visit: Visit) -> Answer:
-    """Who may do what with a dataset, by the roles in its workspace."""
-    dataset = _item(visit, "datasets", "datasetId")
-    return answers.listing("users", dataset_users(visit, dataset))
+    """Who may do what with a dataset."""
+    return answers.listing("users", dataset_users.users_of(visit.state, _item(visit, "datasets", "datasetId")))
 
 
-def dataset_users(visit: Visit, dataset: Json) -> list[Json]:
-    """DatasetUsers: the members of the workspace."""
-    home = visit.state.workspaces[dataset["workspaceId"]]
+def list_item_users(kind: str, visit: Visit) -> Answer:
+    """Who may do what with a report or dashboard, by the roles in its workspace."""
+    home = visit.state.workspaces[_item(visit, f"{kind}s", f"{kind}Id")["workspaceId"]]
     members = users.members_of(visit.state, home)
-    rights = [{"datasetUserAccessRight": _RIGHTS[member.pop("groupUserAccessRight")]} for member in members]
-    return [right | member for right, member in zip(rights, members, strict=True)]
+    shown = [{f"{kind}UserAccessRight": _RIGHTS[member["groupUserAccessRight"]]} | _bare(member) for member in members]
+    return answers.listing("users", shown)
+
+
+def list_capacity_users(visit: Visit) -> Answer:
+    """Who has which right on a capacity."""
+    rights = _item(visit, "capacities", "capacityId")["rights"]
+    shown = [
+        {"capacityUserAccessRight": right} | _bare(users.rendered(visit.state, key, right))
+        for key, right in rights.items()
+    ]
+    return answers.listing("users", shown)
+
+
+def _bare(member: Json) -> Json:
+    """A GroupUser without its right in the group."""
+    return {name: value for name, value in member.items() if name != "groupUserAccessRight"}
 
 
 def list_dataset_sources(visit: Visit) -> Answer:
@@ -176,7 +186,10 @@ OPERATIONS = (
     Operation("GET", "/admin/datasets/{datasetId}/users", list_dataset_users, SCOPES),
     Operation("GET", "/admin/datasets/{datasetId}/datasources", list_dataset_sources, SCOPES),
     Operation("GET", "/admin/dashboards/{dashboardId}/tiles", list_tiles, SCOPES),
+    Operation("GET", "/admin/reports/{reportId}/users", partial(list_item_users, "report"), SCOPES),
+    Operation("GET", "/admin/dashboards/{dashboardId}/users", partial(list_item_users, "dashboard"), SCOPES),
     Operation("GET", "/admin/capacities", list_capacities, SCOPES),
+    Operation("GET", "/admin/capacities/{capacityId}/users", list_capacity_users, SCOPES),
     Operation("GET", "/admin/apps", list_apps, SCOPES),
     Operation("GET", "/admin/pipelines", list_pipelines, SCOPES),
 )

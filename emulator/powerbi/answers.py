@@ -10,16 +10,16 @@ import base64
 import json
 from typing import Any
 
+from emulator.clouds import POWERBI_REGION_HOST
 from emulator.http import Answer, Refusal
 
-REGION_HOST = "wabi-west-europe-redirect.analysis.windows.net"
 ERROR_INFO = "X-PowerBI-Error-Info"
 JSON_TYPE = "application/json; charset=utf-8"
 
 
 def region_config() -> str:
     """What embed URLs carry in their `config`: where the tenant's region is."""
-    config = json.dumps({"clusterUrl": f"https://{REGION_HOST}"}).encode()
+    config = json.dumps({"clusterUrl": f"https://{POWERBI_REGION_HOST}"}).encode()
     return base64.b64encode(config).decode().replace("=", "%3D")
 
 
@@ -78,19 +78,19 @@ def already_exists() -> Refusal:
 
 def listing(kind: str, value: list[dict[str, Any]], **annotations: Any) -> Answer:
     """A list: `value` and the context, whose host is that of the tenant's region."""
-    context = f"http://{REGION_HOST}/v1.0/myorg/$metadata#{kind}"
+    context = f"http://{POWERBI_REGION_HOST}/v1.0/myorg/$metadata#{kind}"
     return Answer(200, {"@odata.context": context, **annotations, "value": value})
 
 
 def entity(kind: str, value: dict[str, Any], status: int = 200) -> Answer:
     """One object, bare, with its context."""
-    context = f"http://{REGION_HOST}/v1.0/myorg/$metadata#{kind}/$entity"
+    context = f"http://{POWERBI_REGION_HOST}/v1.0/myorg/$metadata#{kind}/$entity"
     return Answer(status, {"@odata.context": context, **value})
 
 
 def instance(kind: str, value: dict[str, Any]) -> Answer:
     """One object that is not of a set, known by the name of its type."""
-    context = f"http://{REGION_HOST}/v1.0/myorg/$metadata#Microsoft.PowerBI.ServiceContracts.Api.V1.{kind}"
+    context = f"http://{POWERBI_REGION_HOST}/v1.0/myorg/$metadata#Microsoft.PowerBI.ServiceContracts.Api.V1.{kind}"
     return Answer(200, {"@odata.context": context, **value})
 
 
@@ -118,7 +118,7 @@ def complete(answer: Answer, request_id: str) -> Answer:
         "RequestId": request_id,
         "Access-Control-Expose-Headers": "RequestId",
         "request-redirected": "true",
-        "home-cluster-uri": f"https://{REGION_HOST}/",
+        "home-cluster-uri": f"https://{POWERBI_REGION_HOST}/",
     }
     if answer.body is not None and not isinstance(answer.body, bytes):
         headers["Content-Type"] = JSON_TYPE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from emulator.http import Answer, Json
-from emulator.powerbi import admin_items, answers, dashboards, dataflows, groups, reports, users
+from emulator.powerbi import answers, dashboards, dataflows, dataset_users, groups, reports, users
 from emulator.powerbi.admin_items import SCOPES, check_grant
 from emulator.powerbi.operation import BASE, Operation, Visit
 from emulator.powerbi.state import PERSONAL
@@ -147,7 +147,7 @@ def _dataset(visit: Visit, dataset: Json, options: list[str]) -> Json:
     if "datasourceDetails" in options:
         ids = [source["datasourceId"] for source in dataset["datasources"] if "datasourceId" in source]
         shown["datasourceUsages"] = [{"datasourceInstanceId": source_id} for source_id in ids]
-    return shown | ({"users": admin_items.dataset_users(visit, dataset)} if "getArtifactUsers" in options else {})
+    return shown | ({"users": dataset_users.users_of(visit.state, dataset)} if "getArtifactUsers" in options else {})
 
 
 def _sources(visit: Visit, workspace: Json) -> list[Json]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
 from emulator.clock import Clock
+from emulator.clouds import POWERBI_REGION_HOST
 from emulator.http import Answer, Call, Handler, Json, Service
 from emulator.powerbi import (
     activity,
@@ -19,6 +21,7 @@ from emulator.powerbi import (
     capacities,
     dashboards,
     dataflows,
+    dataset_users,
     datasets,
     embed_tokens,
     features,
@@ -39,13 +42,14 @@ from emulator.powerbi.access import RESOURCES, Authority, Caller, authenticate
 from emulator.powerbi.embed_seal import unseal
 from emulator.powerbi.limits import RateLimiter
 from emulator.powerbi.operation import BASE, Operation, Visit
-from emulator.powerbi.state import seeded
+from emulator.powerbi.seeding import seeded
 
 OPERATIONS: tuple[Operation, ...] = (
     *groups.OPERATIONS,
     *users.OPERATIONS,
     *capacities.OPERATIONS,
     *datasets.OPERATIONS,
+    *dataset_users.OPERATIONS,
     *parameters.OPERATIONS,
     *queries.OPERATIONS,
     *refreshes.OPERATIONS,
@@ -65,6 +69,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *scans.OPERATIONS,
     *activity.OPERATIONS,
 )
+_DOUBLED = re.compile("/{2,}")
 
 
 def _real_now() -> datetime:
@@ -72,9 +77,12 @@ def _real_now() -> datetime:
 
 
 class PowerBI(Service):
-    """All operations, on all clouds' hosts. `real_now`: the time that tokens follow, which no test advances."""
+    """All operations, on all clouds' hosts and the one of the tenant's region.
 
-    hosts = tuple(RESOURCES)
+    `real_now`: the time that tokens follow, which no test advances.
+    """
+
+    hosts = (*RESOURCES, POWERBI_REGION_HOST)
 
     def __init__(self, authority: Authority, clock: Clock, real_now: Callable[[], datetime] = _real_now) -> None:
         super().__init__()
@@ -86,6 +94,11 @@ class PowerBI(Service):
             for path in operation.spellings:
                 self.router.add(operation.method, BASE + path, self._through(operation))
         self.reset("default")
+
+    def handle(self, call: Call) -> Answer:
+        """As every service; slashes that a client doubled count as one."""
+        call.path = _DOUBLED.sub("/", call.path)
+        return super().handle(call)
 
     def reset(self, seed: Literal["default", "empty"]) -> None:
         """Forget everything and start from the seeded organisation, or one without content."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import uuid
 from copy import deepcopy
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import timedelta
+from typing import Any
 
-from emulator import seed
 from emulator.durations import parse_duration
 from emulator.http import Json
 from emulator.merge import merge_patch, refuse_unknown
 from emulator.powerbi import switches
-from emulator.powerbi.times import moment, stored
+from emulator.powerbi.times import moment
 
 RIGHTS = ("None", "Viewer", "Contributor", "Member", "Admin")
 """In a workspace, weakest first."""
@@ -20,6 +19,7 @@ CAPACITY_RIGHTS = ("None", "Assign", "Admin")
 OUTCOMES = ("Completed", "Failed", "Cancelled", "Disabled", "TimedOut")
 PERSONAL = "PersonalGroup"
 """The type of somebody's own workspace, which the API calls "My workspace"."""
+DATAFLOW_ENDS = ("Success", "Failed")
 SHARED = ""
 """The capacity of a workspace that is on none."""
 
@@ -64,6 +64,7 @@ _DEFAULTS: dict[str, Json] = {
         "datasources": [],
         "upstreamDataflows": [],
         "queryResults": {},
+        "users": {},
         "mode": "Import",
         "targetStorageMode": "Abf",
         "created": "",
@@ -76,7 +77,16 @@ _DEFAULTS: dict[str, Json] = {
     },
     "reports": {"name": "", "workspaceId": "", "datasetId": "", "pages": [], "datasources": [], "description": ""},
     "dashboards": {"displayName": "", "workspaceId": "", "isReadOnly": False, "tiles": []},
-    "dataflows": {"name": "", "description": "", "workspaceId": "", "configuredBy": "", "datasources": []},
+    "dataflows": {
+        "name": "",
+        "description": "",
+        "workspaceId": "",
+        "configuredBy": "",
+        "datasources": [],
+        "transactions": [],
+        "nextStatus": "Success",
+        "refreshDuration": "PT2S",
+    },
     "imports": {
         "name": "",
         "workspaceId": "",
@@ -248,79 +258,5 @@ def _check(place: str, record: Json) -> None:
     for outcome in asked if isinstance(asked, list) else [asked]:
         if outcome not in OUTCOMES:
             raise ValueError(f"{place}: nextOutcome is one of {', '.join(OUTCOMES)}, or a list of them")
-
-
-def seeded(kind: Literal["default", "empty"], now: datetime) -> State:
-    """The organisation of emulator/seed.py; `empty` has its principals and capacities, but no content."""
-    state = State()
-    _seed_principals(state)
-    if kind == "default":
-        _seed_content(state, stored(now - timedelta(days=30)))
-    return state
-
-
-def _seed_principals(state: State) -> None:
-    for app in seed.APPLICATIONS:
-        state.add(
-            "principals",
-            {
-                "kind": "App",
-                "displayName": app.name,
-                "clientId": app.client_id,
-                "allowedByTenant": app.powerbi,
-                "administrator": app.name == "admin",
-            },
-            app.object_id,
-        )
-    identity = {"kind": "App", "displayName": "managed identity", "clientId": seed.MANAGED_IDENTITY_CLIENT_ID}
-    state.add("principals", identity | {"allowedByTenant": False}, seed.MANAGED_IDENTITY_OBJECT_ID)
-    for person in seed.PEOPLE:
-        state.add("principals", {"displayName": person.display_name, "upn": person.upn}, person.object_id)
-    for group in seed.GROUPS:
-        state.add("principals", {"kind": "Group", "displayName": group.name}, group.object_id)
-    for capacity in seed.CAPACITIES:
-        record: Json = {"displayName": capacity.name, "sku": capacity.sku, "region": capacity.region}
-        rights = {_key(name): "Assign" for name in capacity.assign}
-        state.add("capacities", record | {"rights": rights}, capacity.id)
-
-
-def _seed_content(state: State, created: str) -> None:
-    capacities = {capacity.name: capacity.id for capacity in seed.CAPACITIES}
-    workspaces = {workspace.name: workspace for workspace in seed.WORKSPACES}
-    for workspace in seed.WORKSPACES:
-        roles = [(name, "Admin") for name in workspace.admins] + [(name, "Member") for name in workspace.members]
-        members = {_key(name): {"right": right, "since": created} for name, right in roles}
-        record: Json = {
-            "name": workspace.name,
-            "capacityId": capacities.get(workspace.capacity, SHARED),
-            "created": created,
-        }
-        state.add("workspaces", record | {"members": members}, workspace.id)
-    for dataset in seed.DATASETS:
-        workspace = workspaces[dataset.workspace]
-        model: Json = {
-            "name": dataset.name,
-            "workspaceId": workspace.id,
-            "owner": _key(workspace.admins[0]),
-            "roles": list(dataset.roles),
-            "tables": list(dataset.tables),
-            "partitions": {table: list(names) for table, names in dataset.partitions},
-            "created": created,
-        }
-        state.add("datasets", model, dataset.id)
-    ids = {(dataset.workspace, dataset.name): dataset.id for dataset in seed.DATASETS}
-    for report in seed.REPORTS:
-        shown: Json = {
-            "name": report.name,
-            "workspaceId": workspaces[report.workspace].id,
-            "datasetId": ids[report.workspace, report.dataset] if report.dataset else "",
-            "pages": [{"name": "ReportSection", "displayName": report.name, "order": 0}] if report.dataset else [],
-        }
-        state.add("reports", shown, report.id)
-
-
-def _key(name: str) -> str:
-    """The principal key of a seeded member: a person's UPN, an application's object id."""
-    apps = {app.name: app.object_id for app in seed.APPLICATIONS}
-    groups = {group.name: group.object_id for group in seed.GROUPS}
-    return (apps | groups).get(name, name).lower()
+    if record.get("nextStatus", "Success") not in DATAFLOW_ENDS:
+        raise ValueError(f"{place}: nextStatus is one of {', '.join(DATAFLOW_ENDS)}")

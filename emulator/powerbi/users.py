@@ -25,7 +25,7 @@ _PAGE = 5000
 def rendered(state: State, key: str, right: str) -> Json:
     """A GroupUser: people by their address, everyone else by object id."""
     identifier, _, profile_id = key.partition("|")
-    principal = _find(state, identifier)
+    principal = find(state, identifier)
     kind = principal["kind"] if principal else "User"
     shown: Json = {"groupUserAccessRight": right, "identifier": identifier, "principalType": kind}
     if principal:
@@ -77,7 +77,7 @@ def update_user(visit: Visit) -> Answer:
 def remove_user(visit: Visit) -> Answer:
     """The path names a person by address, anyone else by object id; a profile by the query as well."""
     workspace = visit.workspace("Admin")
-    principal = _find(visit.state, visit.parameter("user"))
+    principal = find(visit.state, visit.parameter("user"))
     identifier = principal_key(principal) if principal else visit.parameter("user")
     profile_id = visit.call.query.get("profileId", "").lower()
     if workspace["members"].pop(f"{identifier}|{profile_id}" if profile_id else identifier, None) is None:
@@ -112,9 +112,9 @@ def _key_of_body(visit: Visit) -> str:
     identifier = body.get("identifier") or (address if kind == "User" else "")
     if kind == "None":
         raise answers.invalid("Parameter userDetails.PrincipalType is missing or invalid")
-    if kind == "User" and "@" not in identifier and _find(visit.state, identifier) is None:
+    if kind == "User" and "@" not in identifier and find(visit.state, identifier) is None:
         raise answers.invalid("Parameter userDetails.UserEmailAddress is missing or invalid")
-    principal = _find(visit.state, identifier)
+    principal = find(visit.state, identifier)
     if principal is None or principal["kind"] != kind:
         raise answers.invalid(
             "Parameter userDetails.Identifier is missing or invalid", status=visit.switch("unknownPrincipalStatus")
@@ -129,7 +129,7 @@ def _profile_of_body(visit: Visit, principal: Json) -> str:
     return wanted
 
 
-def _find(state: State, identifier: str) -> Json | None:
+def find(state: State, identifier: str) -> Json | None:
     """The principal of that object id or address."""
     wanted = identifier.lower()
     by_address = (person for person in state.principals.values() if person["upn"] and person["upn"].lower() == wanted)

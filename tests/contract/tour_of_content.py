@@ -8,6 +8,7 @@ from emulator.http import Json
 from tests.emulator.powerbi_driver import (
     APPS,
     CALENDAR_MODEL,
+    CAPACITIES,
     INVOICE,
     MARGIN_MODEL,
     REFERENCE,
@@ -108,6 +109,8 @@ def in_groups(driver: Driver) -> None:
     driver.call("GET", f"{group}/reports/{INVOICE}/datasources")
     driver.call("GET", f"{group}/dataflows")
     driver.call("GET", f"{group}/dataflows/{FLOW}/datasources")
+    driver.call("POST", f"{group}/dataflows/{FLOW}/refreshes", {"notifyOption": "NoNotification"})
+    driver.call("GET", f"{group}/dataflows/{FLOW}/transactions")
     driver.call("POST", f"{model}/Default.TakeOver")
     clone = {"name": "Copy", "targetWorkspaceId": REFERENCE, "targetModelId": CALENDAR_MODEL}
     copy = driver.call("POST", f"{group}/reports/{SALES_REPORT}/Clone", clone).body["id"]
@@ -135,6 +138,11 @@ def _items(driver: Driver, place: _Place) -> None:
         driver.call("GET", where + path, who=who)
     for path in ("", f"/{place.board}", f"/{place.board}/tiles", f"/{place.board}/tiles/{TILE}"):
         driver.call("GET", f"{where}/dashboards{path}", who=who)
+    user = {"identifier": "chloe@contoso.com", "principalType": "User"}
+    for method, right in (("POST", "ReadReshare"), ("PUT", "Read")):
+        body = user | {"datasetUserAccessRight": right}
+        driver.call(method, f"{where}/datasets/{model}/users", body, who=who)
+    driver.call("GET", f"{where}/datasets/{model}/users", who=who)
     driver.call("GET", f"{where}/imports", who=who)
     driver.call("GET", f"{where}/imports/{place.imported}", who=who)
 
@@ -173,7 +181,10 @@ def as_administrator(driver: Driver) -> None:
     driver.call("GET", f"/admin/datasets/{SALES_MODEL}/users", who="admin")
     driver.call("GET", f"/admin/datasets/{SALES_MODEL}/datasources", who="admin")
     driver.call("GET", f"/admin/dashboards/{BOARD}/tiles", who="admin")
+    driver.call("GET", f"/admin/dashboards/{BOARD}/users", who="admin")
+    driver.call("GET", f"/admin/reports/{SALES_REPORT}/users", who="admin")
     driver.call("GET", "/admin/capacities", who="admin")
+    driver.call("GET", f"/admin/capacities/{CAPACITIES['premium-eu']}/users", who="admin")
     driver.call("GET", "/admin/apps", who="admin", query={"$top": "9"})
     driver.call("GET", "/admin/pipelines", who="admin", query={"$expand": "stages,users"})
     _scan(driver)

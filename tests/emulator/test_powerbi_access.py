@@ -183,6 +183,12 @@ def test_every_answer_has_a_request_id_of_its_own(driver: Driver) -> None:
     assert all("x-ms-request-id" not in reply.headers for reply in replies)
 
 
+@pytest.mark.observed("pbipandas and pypowerbi on PyPI write /groups//{id} and /{id}//datasets")
+def test_doubled_slashes_a_last_one_and_case_make_no_difference(driver: Driver) -> None:
+    paths = (f"//groups/{SALES}//reports", f"/groups/{SALES}/reports/", f"/Groups/{SALES.upper()}/REPORTS")
+    assert [driver.call("GET", path).status for path in paths] == [200] * 3
+
+
 def test_an_operation_that_is_not_emulated_is_501_and_names_itself(driver: Driver) -> None:
     reply = driver.call("GET", "/dataflowStorageAccounts")
     assert reply.status == 501

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.tour_of_content import APP, BOARD, DATASOURCE, HOME, HOME_MODEL, PIPELINE, TILE, furnish
-from tests.emulator.powerbi_driver import REFERENCE, SALES, SALES_MODEL, STRANGERS, Driver, Reply
+from tests.emulator.powerbi_driver import CAPACITIES, INVOICE, REFERENCE, SALES, SALES_MODEL, STRANGERS, Driver, Reply
 
 WORKSPACES = "/admin/workspaces"
 EVENTS = "/admin/activityevents"
@@ -66,6 +66,13 @@ def test_an_administrator_sees_who_uses_an_item_and_what_it_is_made_of(driver: D
     assert read(driver, f"/admin/datasets/{SALES_MODEL}/datasources").value == [DATASOURCE]
     assert [tile["id"] for tile in read(driver, f"/admin/dashboards/{BOARD}/tiles").value] == [TILE]
     assert read(driver, f"/admin/datasets/{APP}/users").status == 404
+    boards, pages = (
+        read(driver, f"/admin/{item}/users").value for item in (f"dashboards/{BOARD}", f"reports/{INVOICE}")
+    )
+    assert {user["displayName"]: user["dashboardUserAccessRight"] for user in boards}["Ana Ruiz"] == "Owner"
+    assert {user["displayName"]: user["reportUserAccessRight"] for user in pages}["embed"] == "ReadReshare"
+    (holder,) = read(driver, f"/admin/capacities/{CAPACITIES['premium-eu']}/users").value
+    assert (holder["displayName"], holder["capacityUserAccessRight"]) == ("operations", "Assign")
 
 
 @pytest.mark.documented("Apps_GetAppsAsAdmin: $top is mandatory; Pipelines_GetPipelinesAsAdmin: $expand")

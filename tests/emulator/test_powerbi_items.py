@@ -114,6 +114,22 @@ def test_dataflows_are_those_of_the_workspace(driver: Driver) -> None:
     assert driver.call("GET", f"/groups/{REFERENCE}/dataflows").value == []
 
 
+@pytest.mark.documented("Dataflows_RefreshDataflow: 200; Dataflows_GetDataflowTransactions")
+@pytest.mark.observed("shipyard-microsoft-power-bi on PyPI: InProgress, then Success or Failed")
+@pytest.mark.parametrize("end", ["Success", "Failed"])
+def test_a_dataflow_is_refreshed_and_its_transaction_ends(driver: Driver, end: str) -> None:
+    flow = f"/groups/{SALES}/dataflows/{FLOW}"
+    driver.patch(dataflows={FLOW: {"nextStatus": end}})
+    started = driver.call("POST", f"{flow}/refreshes", {"notifyOption": "MailOnFailure"})
+    assert (started.status, started.body) == (200, None)
+    (running,) = driver.call("GET", f"{flow}/transactions").value
+    assert (running["status"], "endTime" in running) == ("InProgress", False)
+    driver.pass_time(seconds=3)
+    (ended,) = driver.call("GET", f"{flow}/transactions").value
+    assert (ended["status"], ended["id"], "endTime" in ended) == (end, running["id"], True)
+    assert driver.call("POST", f"{flow}/refreshes", {"notifyOption": "MailOnCompletion"}).status == 400
+
+
 @pytest.mark.documented("Imports_GetImportInGroup: neither datasets nor reports while it is published")
 @pytest.mark.parametrize(("state", "made"), [("Succeeded", 1), ("Publishing", 0), ("Failed", 0)])
 def test_an_import_tells_what_it_made_once_it_has(driver: Driver, state: str, made: int) -> None:

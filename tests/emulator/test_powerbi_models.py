@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.tour_of_content import DATASOURCE, FLOW, PARAMETER, QUERY, furnish
-from tests.emulator.powerbi_driver import MARGIN_MODEL, MARGIN_REPORT, SALES, SALES_MODEL, Driver, Reply
+from tests.emulator.powerbi_driver import APPS, MARGIN_MODEL, MARGIN_REPORT, SALES, SALES_MODEL, Driver, Reply
 
 MODEL = f"/groups/{SALES}/datasets/{SALES_MODEL}"
 
@@ -95,6 +95,34 @@ def test_whoever_is_not_the_owner_takes_over_first(driver: Driver) -> None:
 def test_a_viewer_takes_nothing_over(driver: Driver) -> None:
     driver.patch(workspaces={SALES: {"members": {"dev@contoso.com": {"right": "Viewer"}}}})
     assert driver.call("POST", f"{MODEL}/Default.TakeOver", who="dev").status == 403
+
+
+@pytest.mark.documented("Datasets_PostDatasetUserInGroup, Datasets_PutDatasetUserInGroup and their limitations")
+def test_a_dataset_is_shared_with_people_to_read(driver: Driver) -> None:
+    def change(method: str, who: str, right: str, kind: str = "User") -> int:
+        body = {"identifier": who, "principalType": kind, "datasetUserAccessRight": right}
+        return driver.call(method, f"{MODEL}/users", body).status
+
+    def rights() -> dict[str, str]:
+        listed = driver.call("GET", f"{MODEL}/users").value
+        return {user["identifier"]: user["datasetUserAccessRight"] for user in listed}
+
+    by_role = rights()
+    assert by_role["ana@contoso.com"] == "ReadWriteReshareExplore"
+    assert (change("POST", "dev@contoso.com", "Read"), rights()["dev@contoso.com"]) == (200, "Read")
+    assert (change("PUT", "dev@contoso.com", "ReadExplore"), rights()["dev@contoso.com"]) == (200, "ReadExplore")
+    assert (change("PUT", "dev@contoso.com", "None"), rights()) == (200, by_role)
+    assert change("PUT", "dev@contoso.com", "Read") == 404
+    assert change("POST", "dev@contoso.com", "ReadWrite") == 400
+    assert change("POST", APPS["admin"].object_id, "Read", "App") == 400
+    assert change("PUT", "ana@contoso.com", "Read") == 400
+    assert rights() == by_role
+
+
+@pytest.mark.documented("Datasets_GetDatasetUsersInGroup: for who may share it")
+def test_whoever_may_not_share_does_not_see_with_whom_it_is(driver: Driver) -> None:
+    driver.patch(workspaces={SALES: {"members": {"dev@contoso.com": {"right": "Contributor"}}}})
+    assert driver.call("GET", f"{MODEL}/users", who="dev").status == 403
 
 
 @pytest.mark.documented("Datasets_GetDatasourcesInGroup")
