@@ -1,0 +1,43 @@
+"""Logging as it is once the app has installed its own form of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from shared import redaction, telemetry
+from tests.unit.log_lines import Lines
+
+LIBRARIES = ("app", "azure", "msal", "urllib3", "requests")
+
+
+@pytest.fixture(scope="module")
+def attached() -> Iterator[Lines]:
+    """The platform's handler, for all tests of a module; afterwards logging is as it was."""
+    factory, root = logging.getLogRecordFactory(), logging.getLogger()
+    levels = {name: logging.getLogger(name).level for name in ("", *LIBRARIES)}
+    handler = Lines()
+    telemetry.install()
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield handler
+    root.removeHandler(handler)
+    logging.setLogRecordFactory(factory)
+    logging.captureWarnings(False)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+
+
+@pytest.fixture
+def lines(attached: Lines) -> Lines:
+    """What is logged from here on."""
+    attached.clear()
+    return attached
+
+
+@pytest.fixture
+def no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No secret is known, and none stays known afterwards."""
+    monkeypatch.setattr(redaction, "_known", redaction._KnownSecrets())
