@@ -18,9 +18,9 @@ from shared.embed.fields import (
     Distinct,
     Role,
 )
-from shared.errors import Fault, InvalidRequest
+from shared.errors import Fault
 from shared.powerbi.embed_tokens import MOST_DATASETS
-from shared.validation import Document, Guid, IsoDuration, VersionedDocument, check, parse_yaml
+from shared.validation import Document, Guid, IsoDuration, VersionedDocument, read_document
 
 NAME = "embed.yaml"
 """Under which name operators upload it."""
@@ -114,19 +114,7 @@ class EmbedDocument(VersionedDocument):
 
 def read_embed_document(raw: bytes) -> EmbedDocument:
     """The document, or InvalidRequest with every fault of form and of meaning at once."""
-    data = parse_yaml(raw)
-    faults: list[Fault] = []
-    document: EmbedDocument | None = None
-    try:
-        document = check(EmbedDocument, data)
-    except InvalidRequest as error:
-        faults.extend(error.faults)
-    faults.extend(_contradictions(data))
-    if document is None or faults:
-        first = "; ".join(f"{fault.path}: {fault.message.rstrip('.')}" for fault in faults[:3])
-        more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise InvalidRequest(f"{NAME} is not valid: {first}{more}.", faults=faults)
-    return document
+    return read_document(NAME, EmbedDocument, raw, in_data=_contradictions)
 
 
 def _contradictions(data: object) -> Iterator[Fault]:

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from shared.errors import Fault, InvalidRequest
+from shared.errors import Fault
 from shared.provisioning.naming import rule_fault
 from shared.provisioning.principals import Role
 from shared.provisioning.request import EnvironmentName
-from shared.validation import Document, Guid, VersionedDocument, check, parse_yaml
+from shared.validation import Document, Guid, VersionedDocument, read_document
 
 NAME = "policy.yaml"
 """Under which name operators upload it."""
@@ -116,11 +116,7 @@ class PolicyDocument(VersionedDocument):
 
 def read_policy_document(raw: bytes) -> PolicyDocument:
     """The document, or InvalidRequest with every fault of form, or else of meaning, at once."""
-    document = check(PolicyDocument, parse_yaml(raw))
-    faults = list(_contradictions(document))
-    if faults:
-        raise InvalidRequest(f"{NAME} is not valid.", faults=faults)
-    return document
+    return read_document(NAME, PolicyDocument, raw, in_document=_contradictions)
 
 
 def _contradictions(document: PolicyDocument) -> Iterator[Fault]:

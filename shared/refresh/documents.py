@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from shared.errors import Fault, InvalidRequest
+from shared.errors import Fault
 from shared.refresh.patterns import PathPattern, parse_path, placeholders
-from shared.validation import Document, Guid, IsoDuration, VersionedDocument, check, parse_yaml
+from shared.validation import Document, Guid, IsoDuration, VersionedDocument, read_document
 
 NAME = "refresh.yaml"
 """Under which name operators upload it."""
@@ -179,21 +179,7 @@ def _policy(alias: str, dataset: RefreshedDataset) -> DatasetPolicy:
 
 def read_refresh_document(raw: bytes) -> RefreshDocument:
     """The document, or InvalidRequest with every fault of form and of meaning at once."""
-    data = parse_yaml(raw)
-    faults: list[Fault] = []
-    document: RefreshDocument | None = None
-    try:
-        document = check(RefreshDocument, data)
-    except InvalidRequest as error:
-        faults.extend(error.faults)
-    faults.extend(_contradictions(data))
-    if document is not None:
-        faults.extend(_impatience(document))
-    if document is None or faults:
-        first = "; ".join(f"{fault.path}: {fault.message.rstrip('.')}" for fault in faults[:3])
-        more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise InvalidRequest(f"{NAME} is not valid: {first}{more}.", faults=faults)
-    return document
+    return read_document(NAME, RefreshDocument, raw, in_data=_contradictions, in_document=_impatience)
 
 
 def warnings(document: RefreshDocument) -> list[str]:

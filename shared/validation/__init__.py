@@ -2,6 +2,7 @@
 
 from shared.validation.json_text import parse_json
 from shared.validation.models import Document, Guid, IsoDuration, TimeText, VersionedDocument, duration_text
+from shared.validation.operator_documents import read_document
 from shared.validation.reporting import check
 from shared.validation.yaml_text import parse_yaml
 
@@ -15,4 +16,5 @@ __all__ = [
     "duration_text",
     "parse_json",
     "parse_yaml",
+    "read_document",
 ]
