@@ -216,6 +216,9 @@ resource appToLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
+var hostName = app.properties.defaultHostName
+var appPart = split(hostName, '.')[0]
+
 @description('Resource id.')
 output id string = app.id
 
@@ -223,4 +226,7 @@ output id string = app.id
 output name string = app.name
 
 @description('Its host name.')
-output hostName string = app.properties.defaultHostName
+output hostName string = hostName
+
+@description('Where packages are published: the same with scm after its first part.')
+output publishUrl string = 'https://${appPart}.scm.${substring(hostName, length(appPart) + 1)}'
