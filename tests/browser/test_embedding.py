@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Error, Route
@@ -101,6 +102,7 @@ def test_a_report_that_can_not_be_renewed_says_so_and_then_that_it_has_ended(
     assert customer.status() == "We are busy. Trying again."
     customer.wait_for("failed")
     assert "could not be renewed in time" in customer.status()
+    assert customer.page.is_visible("#again")
     assert "TokenExpired 403" in customer.status()
     assert "has expired" in customer.shown("notice")
     customer.picture("ended")
@@ -115,6 +117,20 @@ def test_when_the_session_has_ended_the_customer_is_told_to_sign_in_again(portal
     customer.page.clock.fast_forward("51:00")
     customer.wait_for("failed")
     assert customer.status() == "Your session has ended. Please sign in again."
+
+
+def test_a_page_that_is_told_to_renew_at_once_does_not_ask_in_a_loop(portal: str, visit: Visit) -> None:
+    customer, asked = visit(portal), list[float]()
+
+    def answer(route: Route) -> None:
+        asked.append(time.monotonic())
+        fetched = route.fetch()
+        route.fulfill(response=fetched, json={**fetched.json(), "renewInSeconds": 0})
+
+    customer.context.route("**/embed-token", answer)
+    customer.sign_in(ANA)
+    customer.page.wait_for_selector('body[data-renewals="2"]')
+    assert min(later - earlier for earlier, later in pairwise(asked)) > 0.9
 
 
 def served_instead(customer: Customer, **changed: str) -> None:

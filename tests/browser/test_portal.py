@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 import requests
 
-from emulator.demo.site import portal_running
+from emulator.demo.site import PORTAL, portal_running
 
 NOWHERE = {
     "PORTAL_API": "http://127.0.0.1:9/api",
@@ -45,6 +47,66 @@ def test_the_session_is_out_of_reach_of_scripts_and_of_other_sites(browser: requ
     cookie = answer.headers["Set-Cookie"]
     assert {"HttpOnly", "SameSite=Strict"} <= set(cookie.split("; "))
     assert "customer" not in cookie.partition("=")[2]
+
+
+def test_a_new_session_is_begun_at_each_signing_in(browser: requests.Session, portal: str) -> None:
+    browser.cookies.set("portal-session", "planted-by-somebody", domain="127.0.0.1")
+    numbers = [_session_of(sign_in(browser, portal)) for _ in range(2)]
+    assert len({"planted-by-somebody", *numbers}) == 3
+    browser.cookies.clear()
+    browser.cookies.set("portal-session", numbers[0])
+    assert browser.post(f"{portal}/embed-token", timeout=10).status_code == 401
+
+
+def _session_of(answer: requests.Response) -> str:
+    return answer.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
+
+
+def test_behind_tls_the_session_is_sent_over_tls_alone_and_only_the_portals_address_counts() -> None:
+    public = "https://portal.contoso.com"
+    with portal_running({**NOWHERE, "PORTAL_URL": public}) as inside, requests.Session() as session:
+        session.trust_env = False
+        session.headers.update({"Host": "portal.contoso.com", "Origin": public})
+        answer = sign_in(session, inside)
+        assert answer.headers["Set-Cookie"].startswith("__Host-portal-session=")
+        assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/"} <= set(answer.headers["Set-Cookie"].split("; "))
+        assert "Strict-Transport-Security" in answer.headers
+        session.headers["Origin"] = "http://portal.contoso.com"
+        assert sign_in(session, inside).status_code == 403
+
+
+def test_a_name_that_somebody_points_at_the_portal_shows_nothing(browser: requests.Session, portal: str) -> None:
+    port = portal.rpartition(":")[2]
+    browser.headers.update({"Host": f"evil.example:{port}", "Origin": f"http://evil.example:{port}"})
+    assert browser.get(portal, timeout=10).status_code == 421
+    assert sign_in(browser, portal).status_code == 403
+
+
+def test_a_session_ends_however_busy_it_is(sessions: ModuleType) -> None:
+    now = [0.0]
+    kept = sessions.Sessions(clock=lambda: now[0])
+    number = kept.begin("customer-1042")
+    now[0] = sessions.LIFETIME - 1
+    assert kept.customer(number) == "customer-1042"
+    now[0] = sessions.LIFETIME
+    assert kept.customer(number) == ""
+
+
+def test_the_oldest_session_gives_way(sessions: ModuleType) -> None:
+    kept = sessions.Sessions()
+    first, *_, last = [kept.begin("customer-1042") for _ in range(sessions.MOST + 1)]
+    assert (kept.customer(first), kept.customer(last)) == ("", "customer-1042")
+
+
+@pytest.fixture(scope="module")
+def sessions() -> ModuleType:
+    """A module of the sample, which is a folder of scripts and no package."""
+    spec = importlib.util.spec_from_file_location("portal_sessions", PORTAL.with_name("sessions.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_nobody_who_is_not_signed_in_gets_a_token(browser: requests.Session, portal: str) -> None:

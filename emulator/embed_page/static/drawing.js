@@ -2,7 +2,9 @@
 
 const MONEY = new Intl.NumberFormat("en-IE", { style: "currency", currency: "EUR", maximumFractionDigits: 0 });
 const SVG = "http://www.w3.org/2000/svg";
-const CHART = { width: 480, height: 220, left: 8, bottom: 24, top: 22 };
+const MONTH = new Intl.DateTimeFormat("en-IE", { month: "short", year: "2-digit", timeZone: "UTC" });
+const CHART = { width: 520, height: 240, left: 44, bottom: 26, top: 20, bar: 0.62 };
+const LINES = 4; // of the chart's grid, above its foot
 
 /** Show the report with its rows, and as whom it was opened. */
 export function drawReport(report) {
@@ -49,32 +51,60 @@ function drawFigures(rows) {
 }
 
 function drawChart(byMonth) {
-  const { width, height, left, bottom, top } = CHART;
-  const step = (width - left) / byMonth.size;
-  const highest = Math.max(...byMonth.values());
-  const bars = [...byMonth].flatMap(([month, revenue], at) => {
-    const tall = ((height - bottom - top) * revenue) / highest;
-    const x = left + at * step;
-    const middle = x + step * 0.35;
+  const top = ceiling(Math.max(...byMonth.values()));
+  const chart = document.getElementById("chart");
+  chart.setAttribute("viewBox", `0 0 ${CHART.width} ${CHART.height}`);
+  chart.replaceChildren(...gridLines(top), ...bars(byMonth, top));
+}
+
+function gridLines(top) {
+  return Array.from({ length: LINES + 1 }, (_, at) => (top * at) / LINES).flatMap((value) => {
+    const y = heightOf(value, top);
     return [
-      shape("rect", { x, y: height - bottom - tall, width: step * 0.7, height: tall, rx: 3 }),
-      shape("text", { x: middle, y: height - 6, class: "month" }, month),
-      shape("text", { x: middle, y: height - bottom - tall - 6, class: "value" }, `${Math.round(revenue / 1000)}k`),
+      shape("line", { x1: CHART.left, x2: CHART.width, y1: y, y2: y }),
+      shape("text", { x: CHART.left - 6, y: y + 4, class: "scale" }, thousands(value)),
     ];
   });
-  const chart = document.getElementById("chart");
-  chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  chart.replaceChildren(...bars);
+}
+
+function bars(byMonth, top) {
+  const step = (CHART.width - CHART.left) / byMonth.size;
+  return [...byMonth].flatMap(([month, revenue], at) => {
+    const middle = CHART.left + step * (at + 0.5);
+    const [y, width] = [heightOf(revenue, top), step * CHART.bar];
+    return [
+      shape("rect", { x: middle - width / 2, y, width, height: heightOf(0, top) - y, rx: 3 }),
+      shape("text", { x: middle, y: CHART.height - 8, class: "month" }, MONTH.format(new Date(`${month}-01`))),
+      shape("text", { x: middle, y: y - 6, class: "value" }, thousands(revenue)),
+    ];
+  });
+}
+
+/** Where a value lies, from the chart's upper edge. */
+function heightOf(value, top) {
+  return CHART.height - CHART.bottom - ((CHART.height - CHART.bottom - CHART.top) * value) / top;
+}
+
+/** The chart's upper end: so much above the value that the grid's lines stand at round figures. */
+function ceiling(value) {
+  const unit = 10 ** Math.floor(Math.log10(value / LINES));
+  return LINES * unit * [1, 2, 2.5, 5, 10].find((round) => LINES * unit * round >= value);
+}
+
+function thousands(value) {
+  return value ? `${Math.round(value / 1000)}k` : "0";
 }
 
 function drawRows(rows) {
   const key = (row) => JSON.stringify([row.customer, row.product]);
   const margins = sums(rows, key, "margin");
-  const lines = [...sums(rows, key, "revenue")].map(([group, revenue]) => {
-    const [customer, product] = JSON.parse(group);
-    return element("tr", ...[customer, product, MONEY.format(revenue), MONEY.format(margins.get(group))].map((text) => element("td", text)));
-  });
+  const lines = [...sums(rows, key, "revenue")].map(([group, revenue]) => line(...JSON.parse(group), revenue, margins.get(group)));
   document.getElementById("rows").replaceChildren(...lines);
+  document.getElementById("sum").replaceChildren(line("Total", "", total(rows, "revenue"), total(rows, "margin")));
+}
+
+function line(customer, product, revenue, margin) {
+  return element("tr", ...[customer, product, MONEY.format(revenue), MONEY.format(margin)].map((text) => element("td", text)));
 }
 
 function sums(rows, keyOf, column) {

@@ -1,11 +1,12 @@
 // Embeds the customer's report with Microsoft's powerbi-client, and gives it a new token before the old one ends.
 
+const SHORTEST_WAIT = 1; // seconds; whatever the API says of the time until renewal, this page never asks in a loop
 const LONGEST_WAIT = 30; // seconds; a laptop that slept past the moment of renewal notices soon after it wakes up
 const FIRST_PAUSE = 5; // seconds until a failed renewal is tried again; twice as long each time,
 const LONGEST_PAUSE = 60; // but not longer than this
 const { models } = window["powerbi-client"];
 const WORDS = {
-  TokenExpired: "Your report has ended, because it could not be renewed in time. Please load this page again.",
+  TokenExpired: "Your report has ended, because it could not be renewed in time.",
   LoadReportFailed: "Power BI does not open this report for you.",
   PowerBINotAuthorizedException: "Power BI does not open this report for you.",
 };
@@ -36,12 +37,12 @@ function embed(issued) {
   });
   report.on("loaded", () => say("loaded", "Drawing your report…"));
   report.on("rendered", () => say("rendered", renewalTold(issued)));
-  report.on("error", (event) => failed(event.detail));
+  report.on("error", (event) => stopped(event.detail));
   plan(report, issued.renewInSeconds);
 }
 
 function plan(report, seconds) {
-  renewAt = Date.now() + seconds * 1000;
+  renewAt = Date.now() + Math.max(seconds, SHORTEST_WAIT) * 1000;
   wait(report);
 }
 
@@ -62,22 +63,22 @@ async function renew(report) {
     pause = FIRST_PAUSE;
     plan(report, issued.renewInSeconds);
   } catch (fault) {
-    notRenewed(fault instanceof Error ? fault.message : inWords(fault));
+    notRenewed(fault instanceof Error ? [fault.message] : inWords(fault));
     plan(report, pause);
     pause = Math.min(2 * pause, LONGEST_PAUSE);
   }
 }
 
-function notRenewed(sentence) {
-  if (over) say("failed", sentence);
-  else if (!is("failed")) say("renewalFailing", `${sentence} Trying again.`);
+function notRenewed([sentence, cause]) {
+  if (over) say("failed", sentence, cause);
+  else if (!is("failed")) say("renewalFailing", `${sentence} Trying again.`, cause);
 }
 
 /** Power BI's errors by the name that it gives them. One visual's trouble is not the report's end. */
-function failed(error) {
+function stopped(error) {
   if (is("rendered") && !(error.message in WORDS)) return console.warn(error);
   over = error.message !== "TokenExpired";
-  return say("failed", inWords(error));
+  return say("failed", ...inWords(error));
 }
 
 /** From our own back end, which knows by the session whose token it is. Throws an Error with a sentence. */
@@ -94,9 +95,10 @@ async function newToken() {
   return said;
 }
 
+/** A sentence for the customer, and the cause for the support to whom it is read out. */
 function inWords(error) {
-  const words = WORDS[error.message] ?? "The report can't be shown.";
-  return `${words} (${error.message} ${error.errorCode}: ${error.detailedMessage})`;
+  const sentence = WORDS[error.message] ?? "The report can't be shown.";
+  return [sentence, `${error.message} ${error.errorCode}: ${error.detailedMessage}`];
 }
 
 function renewalTold(issued) {
@@ -107,7 +109,9 @@ function is(state) {
   return document.body.dataset.state === state;
 }
 
-function say(state, sentence) {
+function say(state, sentence, cause = "") {
   document.body.dataset.state = state;
-  document.getElementById("status").textContent = sentence;
+  document.getElementById("sentence").textContent = sentence;
+  document.getElementById("cause").textContent = cause;
+  document.getElementById("again").hidden = state !== "failed";
 }
