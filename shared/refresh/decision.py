@@ -145,8 +145,8 @@ class Extent:
     """What a refresh takes in, and the body that asks for it (None: a standard refresh)."""
 
     body: Json | None
-    whole: bool
     objects: tuple[RefreshObject, ...] = ()
+    """Empty: the whole model, or what the caller's own body says."""
 
 
 def extent(entry: Queued, landings: Sequence[Landing], policy: DatasetPolicy, timing: Timing) -> Extent:
@@ -154,19 +154,27 @@ def extent(entry: Queued, landings: Sequence[Landing], policy: DatasetPolicy, ti
     asked without saying more, wants that.
     """
     if not policy.premium:
-        return Extent(None, whole=True)
+        return Extent(None)
     objects = () if entry.asked or not landings else united(each.objects for each in landings)
     if entry.to_tables:
-        objects = united((replace(each, partition=""),) for each in objects) if objects else ()
-    if not objects or len(objects) > timing.most_objects:
-        return Extent(_body(policy, ()), whole=True)
-    return Extent(_body(policy, objects), whole=False, objects=objects)
+        objects = _tables(objects)
+    named = any(each.partition for each in objects)
+    if len(objects) > timing.most_objects:
+        objects = _tables(objects)
+    if len(objects) > timing.most_objects:
+        objects = ()
+    return Extent(_body(policy, objects, as_they_are=named), objects)
 
 
-def _body(policy: DatasetPolicy, objects: Sequence[RefreshObject]) -> Json:
+def _tables(objects: Sequence[RefreshObject]) -> tuple[RefreshObject, ...]:
+    return tuple(sorted({replace(each, partition="") for each in objects}))
+
+
+def _body(policy: DatasetPolicy, objects: Sequence[RefreshObject], *, as_they_are: bool) -> Json:
     """An enhanced refresh that is all or nothing. Power BI ends an attempt after five hours unless it is told to wait.
 
-    Partitions that are named are refreshed as they are: the refresh policy of their table would replace them.
+    Partitions that rules name are refreshed `as_they_are`, also where so many are named that it is their tables: a
+    refresh policy would replace them, and leave the older ones out.
     Source: Datasets - Refresh Dataset In Group; asynchronous refresh (Microsoft Learn)
     """
     body: Json = {"type": "Full", "commitMode": "Transactional"}
@@ -174,7 +182,7 @@ def _body(policy: DatasetPolicy, objects: Sequence[RefreshObject]) -> Json:
         body["objects"] = [
             {"table": each.table, **({"partition": each.partition} if each.partition else {})} for each in objects
         ]
-    if any(each.partition for each in objects):
+    if as_they_are:
         body["applyRefreshPolicy"] = False
     hours, rest = divmod(int(policy.timeout.total_seconds()), 3600)
     if hours >= 5:

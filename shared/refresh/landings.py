@@ -56,9 +56,9 @@ class Landings:
             return False
         return True
 
-    def pending(self, dataset_id: str) -> list[Landing]:
-        """All that no refresh has covered."""
-        return [record_of(Landing, entity) for entity, _ in self._rows(dataset_id, PENDING)]
+    def pending(self, dataset_id: str, most: int | None = None) -> list[Landing]:
+        """All that no refresh has covered, or `most` of it."""
+        return [record_of(Landing, entity) for entity, _ in islice(self._rows(dataset_id, PENDING), most)]
 
     def any_pending(self, dataset_id: str) -> bool:
         """Whether there is one."""
@@ -71,12 +71,13 @@ class Landings:
 
     def cover(self, dataset_id: str, keys: Iterable[str], now: datetime) -> None:
         """These are covered; those that are not pending (any more) are left as they are."""
-        wanted = set(keys)
+        left = sorted(set(keys))
         for _ in range(_ATTEMPTS):
-            found = [each for each in self._pending_keys(dataset_id) if each in wanted] if wanted else []
-            if not found or self._covered_all(dataset_id, found, now):
+            if not left or self._covered_all(dataset_id, left, now):
                 return
-        self._one_by_one(dataset_id, sorted(wanted), now)
+            there = set(self._pending_keys(dataset_id))
+            left = [key for key in left if key in there]
+        self._one_by_one(dataset_id, left, now)
 
     def forget(self, dataset_id: str, before: datetime, most: int = 200) -> int:
         """Remove tombstones of what was covered before then, `most` hundreds at most; answers how many hundreds."""

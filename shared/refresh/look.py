@@ -104,7 +104,7 @@ class Look:
         """What waits to be covered; while a refresh is in flight only whether there is any that has no run yet."""
         if self.head.flight and self.head.joinable:
             return []
-        found = self._context.store.landings.pending(self.head.dataset_id)
+        found = self._context.store.landings.pending(self.head.dataset_id, self._context.timing.most_landings)
         flight = self.head.flight
         return [each for each in found if each.arrived_at > flight.claimed_at] if flight else found
 

@@ -95,9 +95,8 @@ class Flight:
     """Names this announcement: the keys that it is to cover are kept under it."""
     workspace_id: str
     enhanced: bool
-    whole: bool
-    """All of the model is refreshed, so data that landed before it began is covered whatever its objects."""
     objects: tuple[RefreshObject, ...]
+    """What it refreshes; empty: the whole model, or what the caller's own body says."""
     claimed_at: datetime
     post_by: datetime
     """The POST must not begin after this."""

@@ -73,7 +73,7 @@ class Starter:
         if not entry.body:
             return extent(entry, self._start.landings, self._policy, self._context.timing)
         body = self._context.store.body(entry.run_id)
-        return None if body is None else Extent(body, whole=False)
+        return None if body is None else Extent(body)
 
     def _never(self, head: DatasetHead) -> None:
         now = self._context.now()
@@ -89,7 +89,6 @@ class Starter:
             claim=claim,
             workspace_id=self._policy.workspace_id,
             enhanced=wanted.body is not None,
-            whole=wanted.whole,
             objects=wanted.objects,
             claimed_at=now,
             post_by=post_by,

@@ -41,7 +41,9 @@ class Timing:
     tombstones: timedelta = timedelta(days=8)
     """For so long a redelivered event is recognised: queues keep messages for a week."""
     most_objects: int = 50
-    """A refresh of more tables and partitions is one of the whole model."""
+    """A refresh of more partitions and tables is one of whole tables, or else of the whole model."""
+    most_landings: int = 20_000
+    """Landings that one look reads and covers; where more are pending, the next looks and refreshes go on."""
     most_waiting: int = 20
     """Runs with a body of their own that may wait for one dataset."""
     after_strike: timedelta = timedelta(minutes=1)

@@ -203,7 +203,7 @@ class Watcher:
         """What it covers: what was read before its POST, or landed surely before it, or any other, began."""
         flight, landings = self._flight, self._context.store.landings
         dataset_id = self._head.dataset_id
-        pending = landings.pending(dataset_id)
+        pending = landings.pending(dataset_id, self._context.timing.most_landings)
         covered = set(covered_by(self._entries, pending, self._margin))
         if flight.entry.joinable:
             keys = self._context.store.keys(flight.entry.run_id, flight.claim)

@@ -178,7 +178,7 @@ STOCK = RefreshObject("Stock")
 
 def test_on_shared_capacity_it_is_a_standard_refresh() -> None:
     made = extent(QUEUED, [landing(0, NOVEMBER)], SHARED, TIMING)
-    assert (made.body, made.whole, made.objects) == (None, True, ())
+    assert (made.body, made.objects) == (None, ())
 
 
 def test_on_a_capacity_of_ones_own_it_is_the_tables_and_partitions_that_landed() -> None:
@@ -193,7 +193,7 @@ def test_on_a_capacity_of_ones_own_it_is_the_tables_and_partitions_that_landed()
         ],
         "applyRefreshPolicy": False,
     }
-    assert not made.whole
+    assert made.objects == (NOVEMBER, DECEMBER, STOCK)
 
 
 def test_tables_alone_keep_their_refresh_policy() -> None:
@@ -203,17 +203,25 @@ def test_tables_alone_keep_their_refresh_policy() -> None:
 
 def test_a_landing_without_objects_makes_it_the_whole_model() -> None:
     made = extent(QUEUED, [landing(0, NOVEMBER), landing(1)], PREMIUM, TIMING)
-    assert (made.body, made.whole) == ({"type": "Full", "commitMode": "Transactional"}, True)
+    assert (made.body, made.objects) == ({"type": "Full", "commitMode": "Transactional"}, ())
 
 
-def test_too_many_objects_make_it_the_whole_model() -> None:
+def test_of_too_many_partitions_it_is_the_tables_which_a_refresh_policy_must_not_narrow() -> None:
     many = [landing(at, RefreshObject("Sales", str(at))) for at in range(TIMING.most_objects + 1)]
-    assert extent(QUEUED, many, PREMIUM, TIMING).whole
-    assert not extent(QUEUED, many[1:], PREMIUM, TIMING).whole
+    made = extent(QUEUED, many, PREMIUM, TIMING)
+    assert made.body is not None
+    assert (made.body["objects"], made.body["applyRefreshPolicy"]) == ([{"table": "Sales"}], False)
+    assert len(extent(QUEUED, many[1:], PREMIUM, TIMING).objects) == TIMING.most_objects
+
+
+def test_of_too_many_tables_it_is_the_whole_model() -> None:
+    many = [landing(at, RefreshObject(f"Table {at}")) for at in range(TIMING.most_objects + 1)]
+    assert extent(QUEUED, many, PREMIUM, TIMING).body == {"type": "Full", "commitMode": "Transactional"}
 
 
 def test_somebody_who_asks_without_saying_more_gets_the_whole_model() -> None:
-    assert extent(replace(QUEUED, asked=True), [landing(0, NOVEMBER)], PREMIUM, TIMING).whole
+    made = extent(replace(QUEUED, asked=True), [landing(0, NOVEMBER)], PREMIUM, TIMING)
+    assert (made.body, made.objects) == ({"type": "Full", "commitMode": "Transactional"}, ())
 
 
 def test_where_a_partition_is_missing_it_is_the_table() -> None:

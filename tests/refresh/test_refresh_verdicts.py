@@ -38,7 +38,6 @@ CLAIMED = Flight(
     claim="claim",
     workspace_id="w",
     enhanced=False,
-    whole=True,
     objects=(),
     claimed_at=NOON,
     post_by=NOON + 30 * SECOND,
