@@ -23,7 +23,7 @@ _MOST_TOLD = 20
 AccessEntry = AccessGrant | AccessRevocation
 
 
-def check(request: AnyRequest, policy: PolicyDocument) -> list[Fault]:
+def broken_rules(request: AnyRequest, policy: PolicyDocument) -> list[Fault]:
     """Everything that the policy does not allow; empty if it may be done.
 
     Taking access away is never refused by a rule about who may have it.

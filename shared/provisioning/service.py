@@ -11,7 +11,6 @@ from shared import telemetry
 from shared.errors import Ended, Fault, InvalidRequest, NotAllowed, Unknown
 from shared.idempotency import REUSED, key_of, request_id
 from shared.listing import Query, page
-from shared.provisioning.document import NO_DESCRIPTION, status_document, summary
 from shared.provisioning.dry_run import planned
 from shared.provisioning.kinds import ADMIN_ROLE, not_owner, owns
 from shared.provisioning.orders import accepted, orders
@@ -25,8 +24,9 @@ from shared.provisioning.request import (
     fits_a_key,
     request_hash,
 )
-from shared.provisioning.rules import check
-from shared.validation import check as validated
+from shared.provisioning.rules import broken_rules
+from shared.provisioning.status_document import NO_DESCRIPTION, status_document, summary
+from shared.validation import check
 from shared.workflow.engine import Acceptance, Engine
 from shared.workflow.records import Head, Status
 from shared.workflow.store import is_place_of
@@ -134,7 +134,7 @@ class Provisioning:
         if body is None:
             raise Ended("This request can't be tried again: it was never valid. Send it anew under another key.")
         if head.status.value == "failed":
-            asked = validated(ProvisioningRequest, body["request"]).root
+            asked = check(ProvisioningRequest, body["request"]).root
             self._engine.store.put_body(head.id, head.body_hash, self._allowed(caller, asked))
         return self._document(self._engine.retry(head.id))
 
@@ -150,7 +150,7 @@ class Provisioning:
     def _allowed(self, caller: CallerLike, asked: AnyRequest) -> Json:
         """The workflow's body, if the policy allows it and the caller may ask for it."""
         policy = self.policy()
-        faults = check(asked, policy)
+        faults = broken_rules(asked, policy)
         if faults:
             raise InvalidRequest("The policy does not allow this request.", faults=faults)
         if isinstance(asked, ProvisionRequest) and asked.adopt and ADMIN_ROLE not in caller.roles:

@@ -8,7 +8,7 @@ import pytest
 
 from shared.provisioning.policy import PolicyDocument, read_policy_document
 from shared.provisioning.request import ProvisioningRequest
-from shared.provisioning.rules import check as broken_rules
+from shared.provisioning.rules import broken_rules
 from shared.validation import check
 from tests.cloud import PROJECT
 

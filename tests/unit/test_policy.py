@@ -17,8 +17,8 @@ from shared.provisioning.naming import matches, rule_fault
 from shared.provisioning.orders import accepted, orders
 from shared.provisioning.policy import PolicyDocument, read_policy_document
 from shared.provisioning.request import ProvisioningRequest
-from shared.provisioning.rules import check
-from shared.validation import check as validated
+from shared.provisioning.rules import broken_rules
+from shared.validation import check
 from tests.cloud import PROJECT
 
 Json = dict[str, Any]
@@ -43,7 +43,7 @@ def request(**more: Any) -> Json:
 
 
 def faults(body: Json, policy: PolicyDocument = POLICY) -> dict[str, str]:
-    found = check(validated(ProvisioningRequest, body).root, policy)
+    found = broken_rules(check(ProvisioningRequest, body).root, policy)
     return {fault.path: fault.message for fault in found}
 
 
@@ -148,7 +148,7 @@ def test_who_may_not_be_given_access_may_still_lose_it() -> None:
 
 
 def test_what_is_accepted_carries_what_the_policy_decided() -> None:
-    body = accepted(validated(ProvisioningRequest, request(access=[user()])).root, POLICY)
+    body = accepted(check(ProvisioningRequest, request(access=[user()])).root, POLICY)
     dev, prod = orders(body)
     assert (dev.capacity_id, prod.capacity_id) == ("", seed.CAPACITIES[0].id)
     assert [(grant.principal.id, grant.role) for grant in prod.grants] == [

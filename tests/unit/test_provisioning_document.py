@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.provisioning.document import status_document
 from shared.provisioning.kinds import ProvisioningKind
 from shared.provisioning.principals import Principal
+from shared.provisioning.status_document import status_document
 from shared.provisioning.steps.common import Services
 from shared.workflow.records import Head, Project, Status, StepRow, StepStatus
 
