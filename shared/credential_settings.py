@@ -47,10 +47,9 @@ def read_credential(reader: SettingReader, name: str, *, mints_tokens: bool) -> 
     word, _, rest = (part.strip() for part in value.partition(":"))
     kind = _KINDS.get(word.lower(), "federated")
     fault = _fault(word.lower(), rest, mints_tokens=mints_tokens) if value else ""
-    if not value or fault:
+    if fault:
         reader.fault(name, fault)
-        return CredentialSettings("federated")
-    return CredentialSettings(kind, rest)
+    return CredentialSettings(kind, rest) if value and not fault else CredentialSettings("federated")
 
 
 def _fault(word: str, rest: str, *, mints_tokens: bool) -> str:

@@ -12,6 +12,8 @@ from shared import telemetry
 from shared.errors import Evidence, Misconfigured, Retryable, Unavailable
 
 OPERATION = "managedIdentity.token"
+SETTING = "MANAGED_IDENTITY_CLIENT_ID"
+"""Where the client id of the app's own managed identity stands."""
 _PASSING = re.compile(r"\(\w+\) (?:429|5\d\d),")
 _LONGEST_MESSAGE = 500
 
@@ -33,21 +35,22 @@ def managed_identity(client_id: str) -> TokenCredential:
     )
 
 
-def token_for(credential: TokenCredential, resource: str, purpose: str) -> AccessToken:
+def token_for(credential: TokenCredential, resource: str, purpose: str, setting: str = SETTING) -> AccessToken:
     """The managed identity's token for `resource`, from its cache or new; within eight seconds or so.
 
-    Raises `Misconfigured` or `Unavailable`; `purpose` says what for, as in "no managed identity to …".
+    Raises `Misconfigured` or `Unavailable`; `purpose` says what for, as in "no managed identity to …", and `setting`
+    where its client id stands.
     """
     with telemetry.timed(OPERATION, target=resource) as line:
         try:
             token = credential.get_token(f"{resource}/.default")
         except AzureError as error:
-            raise explain(error, purpose) from error
+            raise explain(error, purpose, setting) from error
         line["expiresOn"] = token.expires_on
         return token
 
 
-def explain(error: AzureError, purpose: str) -> Retryable:
+def explain(error: AzureError, purpose: str, setting: str = SETTING) -> Retryable:
     """The error of ours for one of the credential's.
 
     The platform's endpoint tells a refusal by the status that it writes into its answer, which the credential repeats
@@ -56,7 +59,7 @@ def explain(error: AzureError, purpose: str) -> Retryable:
     evidence = Evidence(OPERATION, code=type(error).__name__, message=telemetry.redact(str(error)[:_LONGEST_MESSAGE]))
     if isinstance(error, ClientAuthenticationError) and not _PASSING.search(str(error)):
         detail = (
-            f"There is no managed identity to {purpose}: assign the one whose client id the settings name to this "
+            f"There is no managed identity to {purpose}: assign the identity whose client id {setting} holds to this "
             "app. (Right after it was assigned this passes by itself.)"
         )
         return Misconfigured(detail, retry_after=30.0, evidence=evidence)

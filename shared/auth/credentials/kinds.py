@@ -43,7 +43,7 @@ class Issuers:
         if identity.credential.kind == "managedIdentity":
             resource = self._settings.cloud.powerbi_resource
             credential = managed_identity(identity.client_id)
-            return ManagedIdentityTokens(identity.client_id, credential, resource, self._now)
+            return ManagedIdentityTokens(identity, credential, resource, self._now)
         return ClientCredentials(self._settings, identity, self._credential(identity), self._now)
 
     def _credential(self, identity: IdentitySettings) -> Credential:

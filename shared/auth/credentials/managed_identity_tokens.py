@@ -6,17 +6,19 @@ from azure.core.credentials import AccessToken, TokenCredential
 
 from shared.auth.issuer import Issued
 from shared.auth.managed_identity import token_for
+from shared.settings import IdentitySettings
 from shared.times import Now
 
 
 class ManagedIdentityTokens:
-    """Tokens of the managed identity `client_id` for Power BI.
+    """Tokens of the managed identity that `identity` is, for Power BI.
 
     Azure keeps them for up to a day, so a new one may be the old one; that is why embed tokens are not made with them.
     """
 
-    def __init__(self, client_id: str, credential: TokenCredential, resource: str, now: Now) -> None:
-        self._client_id = client_id
+    def __init__(self, identity: IdentitySettings, credential: TokenCredential, resource: str, now: Now) -> None:
+        self._client_id = identity.client_id
+        self._setting = f"POWERBI_{identity.name.upper()}_CLIENT_ID"
         self._credential = credential
         self._resource = resource
         self._now = now
@@ -32,4 +34,4 @@ class ManagedIdentityTokens:
         return f"the managed identity {self._client_id} itself; nothing is stored"
 
     def _token(self) -> AccessToken:
-        return token_for(self._credential, self._resource, f"act as {self._client_id} at Power BI")
+        return token_for(self._credential, self._resource, f"act as {self._client_id} at Power BI", self._setting)

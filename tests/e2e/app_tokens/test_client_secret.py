@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.errors import AppError, Misconfigured, Throttled, Unavailable
+from tests.cloud import Cloud
 from tests.e2e.app_tokens.stage import SECRET, TokenStage
 
 
@@ -100,6 +101,13 @@ def test_what_key_vault_refuses_is_told_with_the_remedy(app: TokenStage, change:
     assert SECRET in error.detail
     assert "contoso-powerbi.vault.azure.net" in error.detail
     assert error.request_id
+
+
+def test_a_vault_that_there_is_no_managed_identity_for_is_told_with_the_remedy(cloud: Cloud) -> None:
+    error = TokenStage(cloud, MANAGED_IDENTITY_CLIENT_ID="00000000-0000-4000-8000-000000000000").refusal()
+    assert isinstance(error, Misconfigured)
+    assert f"no managed identity to read secret '{SECRET}'" in error.detail
+    assert "assign the identity whose client id MANAGED_IDENTITY_CLIENT_ID holds" in error.detail
 
 
 def test_the_vaults_firewall_is_told_with_the_remedy(app: TokenStage) -> None:

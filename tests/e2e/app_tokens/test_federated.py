@@ -138,7 +138,7 @@ def test_an_identity_that_this_app_does_not_have_is_told_with_the_remedy(cloud: 
     app = TokenStage(cloud, MANAGED_IDENTITY_CLIENT_ID="00000000-0000-4000-8000-000000000000")
     error = app.refusal("operations")
     assert isinstance(error, Misconfigured)
-    assert "assign" in error.detail
+    assert "assign the identity whose client id MANAGED_IDENTITY_CLIENT_ID holds" in error.detail
 
 
 def test_one_identity_in_trouble_leaves_the_others_alone(app: TokenStage) -> None:

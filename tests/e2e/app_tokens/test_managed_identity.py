@@ -48,7 +48,7 @@ def test_an_identity_that_this_app_does_not_have_is_told_with_the_remedy(cloud: 
     error = by_identity(cloud, NOBODY).refusal("operations")
     assert isinstance(error, Misconfigured)
     assert NOBODY in error.detail
-    assert "assign" in error.detail
+    assert "assign the identity whose client id POWERBI_OPERATIONS_CLIENT_ID holds" in error.detail
 
 
 def test_its_endpoint_being_away_is_unavailable(app: TokenStage) -> None:
