@@ -18,6 +18,7 @@ from shared import telemetry
 from shared.auth import vault_errors
 from shared.errors import Misconfigured
 from shared.flight import FlightCache
+from shared.times import to_text
 
 READ_SECONDS = 10.0
 """A read ends within about this time, one retry of a lost connection included."""
@@ -78,6 +79,8 @@ class Vault:
             if secret.value:
                 telemetry.keep_secret(secret.value)
             line["version"] = secret.properties.version
+            if secret.properties.expires_on:  # an alert looks for those whose end is near
+                line["expiresAt"] = to_text(secret.properties.expires_on)
             return secret
 
     def _get(self, name: str, timeout: float) -> KeyVaultSecret:

@@ -148,6 +148,13 @@ def test_readiness_can_see_a_secrets_version_and_end_but_not_its_value(app: Toke
     assert app.vault.secret(SECRET) not in evidence
 
 
+def test_each_read_logs_when_the_secret_ends_so_that_an_alert_can_warn(app: TokenStage, log: Callable[[], str]) -> None:
+    app.cloud.change(secrets={SECRET: {"expires": int(datetime.fromisoformat("2031-05-01T00:00:00Z").timestamp())}})
+    app.tokens.token("embed")
+    [line] = [line for line in log().splitlines() if "keyvault.getSecret" in line]
+    assert '"expiresAt": "2031-05-01T00:00:00Z"' in line
+
+
 def test_neither_tokens_nor_secrets_are_logged_or_printed(app: TokenStage, log: Callable[[], str]) -> None:
     token = app.tokens.token("embed")
     assert token.value not in repr(token)
