@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -48,11 +49,11 @@ class Started:
 
 
 @contextmanager
-def start(state_dir: Path, *options: str) -> Iterator[Started]:
+def start(state_dir: Path, *options: str, **variables: str) -> Iterator[Started]:
     """Start one without waiting for it; at the end it is killed, which must end its children as well."""
     command = [sys.executable, "-m", "emulator", "--state-dir", str(state_dir), *options]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=PROJECT, stdout=pipe, stderr=pipe, text=True) as process:
+    pipe, environment = subprocess.PIPE, {**os.environ, **variables}
+    with subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
         try:
             yield Started(process, state_dir)
         finally:

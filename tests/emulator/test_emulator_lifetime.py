@@ -11,12 +11,15 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from azure.core.credentials import AccessToken
 from azure.storage.blob import BlobServiceClient
 
 from emulator.launch.environment import Places, child_environment
 from emulator.launch.local_settings import LocalSettings
+from emulator.launch.state_directory import StateDirectory
+from emulator.processes import EmulatorFailed
 from tests.emulator.starting import Started, is_running, start, wait_until
 
 EVERYTHING = {
@@ -64,7 +67,8 @@ def test_it_says_where_everything_is_and_ends_cleanly_when_told_to(tmp_path: Pat
 
 
 def test_a_host_that_dies_is_started_again_and_none_survives_the_kill_of_the_emulator(tmp_path: Path) -> None:
-    with start(tmp_path) as emulator:
+    """Under a path that has to be quoted everywhere, and with a home that can't be written to."""
+    with start(tmp_path / "a place, à côté", HOME="/proc/nowhere") as emulator:
         emulator.wait_until_ready()
         url = emulator.described["functionsUrl"]
         first = emulator.processes()["host"]
@@ -118,6 +122,27 @@ def test_a_directory_with_somebody_elses_files_is_not_taken_over(tmp_path: Path)
     assert code == 1
     assert "holds other files" in errors
     assert _mode(tmp_path) == 0o755
+
+
+def test_what_a_killed_emulator_left_is_removed_before_its_place_is_taken(tmp_path: Path) -> None:
+    first, second = StateDirectory(tmp_path / "state"), StateDirectory(tmp_path / "state")
+    first.take()
+    left = ("environment.json", "server.key", ".environment.json.4711", ".server.key.4711", "host.log")
+    for name in left:
+        (first.path / name).write_text("of the first")
+    with pytest.raises(EmulatorFailed, match="Another emulator uses"):
+        second.take()
+    assert {path.name for path in first.path.iterdir()} == {"lock", *left}
+    first.release()  # as the end of its process does, however it came
+    second.take()
+    assert {path.name for path in second.path.iterdir()} == {"lock"}
+    second.release()
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null"])
+def test_a_place_that_can_not_be_used_is_named(place: str) -> None:
+    with pytest.raises(EmulatorFailed, match=f"{place} can't be used: "):
+        StateDirectory(Path(place)).take()
 
 
 def _places(tmp_path: Path) -> Places:
@@ -178,6 +203,8 @@ def test_the_app_reaches_storage_by_its_identity_under_the_accounts_own_names(tm
     with start(tmp_path, "--host", "none", "--storage", "identity") as emulator:
         emulator.wait_until_ready()
         names = _containers_by_identity(emulator)
+        emulator.process.send_signal(signal.SIGHUP)  # its terminal was closed
+        assert emulator.end()[0] == 0
     assert {"config", "config-accepted", "landing"} <= names
 
 
