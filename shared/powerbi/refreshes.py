@@ -19,8 +19,10 @@ from shared.times import Now, from_text
 
 Json = dict[str, Any]
 
+VIA_API = "ViaApi"
+"""The refreshType of a standard refresh that was started through the API."""
 VIA_ENHANCED_API = "ViaEnhancedApi"
-"""The refreshType of an enhanced refresh; a standard one that was started through the API is `ViaApi`."""
+"""The refreshType of an enhanced refresh."""
 MOST_ENTRIES = 60
 """More the history never shows."""
 NAMES_KEPT = timedelta(minutes=10)
