@@ -56,7 +56,15 @@ var alerts = [
     every: 'PT5M'
     window: 'PT15M'
     query: loadTextContent('../queries/alerts/poison-messages.kql')
-    says: 'A message was given up, or can never be carried out.'
+    says: 'A message was delivered five times in vain.'
+  }
+  {
+    name: 'rejected-messages'
+    severity: 2
+    every: 'PT5M'
+    window: 'PT15M'
+    query: loadTextContent('../queries/alerts/rejected-messages.kql')
+    says: 'A message can never be carried out, and was put aside.'
   }
   {
     name: 'oldest-message'
@@ -141,6 +149,14 @@ var alerts = [
     window: 'PT15M'
     query: loadTextContent('../queries/alerts/not-ready.kql')
     says: 'Something that the app depends on does not work.'
+  }
+  {
+    name: 'secret-expiry'
+    severity: 2
+    every: 'PT1H'
+    window: 'PT1H'
+    query: loadTextContent('../queries/alerts/secret-expiry.kql')
+    says: 'A secret or certificate of the app expires within thirty days.'
   }
 ]
 

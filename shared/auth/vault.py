@@ -79,6 +79,7 @@ class Vault:
             if secret.value:
                 telemetry.keep_secret(secret.value)
             line["version"] = secret.properties.version
+            line["expiresAt"] = secret.properties.expires_on
             if secret.properties.expires_on:  # an alert looks for those whose end is near
                 line["expiresAt"] = to_text(secret.properties.expires_on)
             return secret

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -84,8 +85,17 @@ def _forget_messages(cloud: Cloud) -> None:
 
 # ---- messages
 def rejected_message(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
-    """One that can never be carried out."""
+    """Of another system, and it is no request."""
     function_app.provisioning_queue(_message(b"no json"))
+
+
+def rejected_event(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
+    function_app.data_landed(_message(b'{"eventType": "Microsoft.Storage.BlobCreated", "data": 7}'))
+
+
+def strange_message(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
+    """In a queue to which only this app sends."""
+    function_app.workflow_steps(_message(b"{}"))
 
 
 def poison_message(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
@@ -207,6 +217,20 @@ def missing_setting(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
     function_app.readiness_watch(TICK)
 
 
+def expiring_secret(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
+    """In ten days; nobody has asked for a token yet."""
+    cloud.change(secrets={"powerbi-embed-secret": {"expires": int(time.time()) + 10 * 86_400}})
+    function_app.readiness_watch(TICK)
+
+
+def rotated_secret(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
+    """The same, and then somebody stores another one."""
+    expiring_secret(cloud, patch)
+    patch.setattr(wiring, "_services", None)  # the report is kept for a minute
+    cloud.change(secrets={"powerbi-embed-secret": {"expires": int(time.time()) + 365 * 86_400}})
+    function_app.readiness_watch(TICK)
+
+
 def timers_in_vain(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
     """They tick, and none can do anything."""
     patch.delenv("POWERBI_TENANT_ID")
@@ -226,7 +250,8 @@ def nothing_at_all(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
 
 
 FIRES: dict[str, tuple[Run, ...]] = {
-    "poison-messages": (rejected_message, poison_message, recovered_poison_message),
+    "poison-messages": (poison_message, recovered_poison_message),
+    "rejected-messages": (rejected_message, rejected_event, strange_message),
     "oldest-message": (untaken_message,),
     "overdue-work": (lost_messages,),
     "sweep-silent": (timers_in_vain, one_timer_gone, nothing_at_all),
@@ -237,12 +262,16 @@ FIRES: dict[str, tuple[Run, ...]] = {
     "embed-latency": (slow_tokens,),
     "powerbi-throttled": (throttled_tokens,),
     "not-ready": (closed_vault, power_bi_away, refused_document, missing_setting),
+    "secret-expiry": (expiring_secret,),
 }
 """Each alert, and the runs that set it off."""
 SILENT: dict[str, tuple[Run, ...]] = {
+    "poison-messages": (rejected_message, rejected_event, strange_message),
+    "rejected-messages": (poison_message, recovered_poison_message),
     "refresh-failed": (failed_critical_refresh,),
     "critical-refresh-failed": (failed_refresh,),
     "oldest-message": (nothing_at_all,),
+    "secret-expiry": (rotated_secret,),
 }
 """Runs that go wrong and are told by another alert."""
 

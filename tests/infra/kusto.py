@@ -9,9 +9,10 @@ from typing import Any
 
 import duckdb_kql
 
+from shared.times import from_text
 from tests.infra.log_lines import Json
 
-BEGIN = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - the engine's datetimes are in UTC, and say so by saying nothing
+NOON = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - the engine's datetimes are in UTC, and say so by saying nothing
 SEVERITY = {"debug": 0, "info": 1, "warning": 2, "error": 3, "critical": 4}
 """Application Insights' figures for the levels of Python's log."""
 OF_THE_HOST = ("The listener for function 'Functions.data-landed' was unable to start.", 3)
@@ -19,16 +20,21 @@ OF_THE_HOST = ("The listener for function 'Functions.data-landed' was unable to 
 
 
 def rows(query: str, lines: Iterable[Json]) -> list[dict[str, Any]]:
-    """What the query answers where the table `traces` holds these lines, one a second. Raises where it does not parse,
-    or uses what the engine does not know.
+    """What the query answers where the table `traces` holds these lines, among others. Raises where it does not parse, or
+    uses what the engine does not know.
     """
-    written = [(json.dumps(line), SEVERITY[str(line.get("level", "info"))]) for line in lines]
-    items = [OF_THE_HOST, *written, OF_THE_HOST]
+    written = [
+        (_when(line, number), json.dumps(line), SEVERITY[str(line.get("level", "info"))])
+        for number, line in enumerate(lines)
+    ]
     with duckdb_kql.connect() as connection:
         connection.execute("CREATE TABLE traces (timestamp TIMESTAMP, message VARCHAR, severityLevel INTEGER)")
-        connection.executemany(
-            "INSERT INTO traces VALUES (?, ?, ?)",
-            [(BEGIN + timedelta(seconds=second), *item) for second, item in enumerate(items)],
-        )
+        connection.executemany("INSERT INTO traces VALUES (?, ?, ?)", [(NOON, *OF_THE_HOST), *written])
         answer = duckdb_kql.query(connection, query)
         return [dict(zip(answer.columns, row, strict=True)) for row in answer.fetchall()]
+
+
+def _when(line: Json, number: int) -> datetime:
+    """When the app wrote it (noon for a line that a test made up), and no two of them at once."""
+    written = from_text(line["time"]).replace(tzinfo=None) if "time" in line else NOON
+    return written + timedelta(microseconds=number)

@@ -57,7 +57,7 @@ def test_an_alert_leaves_alone_what_another_one_tells_of(alert: str, run: Run, r
     assert not fires(alert, runs, run)
 
 
-@pytest.mark.parametrize("alert", ["critical-refresh-failed", "provisioning-failed", "oldest-message"])
+@pytest.mark.parametrize("alert", ["critical-refresh-failed", "provisioning-failed", "oldest-message", "secret-expiry"])
 def test_an_alert_shows_what_its_reader_needs_to_look_further(alert: str, runs: Runs) -> None:
     """Nothing that it shows of the run that set it off is empty."""
     [run] = FIRES[alert]
