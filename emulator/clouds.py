@@ -5,6 +5,7 @@ Hosts and resources of Power BI: https://learn.microsoft.com/power-bi/developer/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from emulator.seed import KEY_VAULT_NAME, STORAGE_ACCOUNT
@@ -20,7 +21,8 @@ class EmulatedCloud:
     """Issuer of version 1 tokens, before the tenant and a slash."""
     v2_issuer: str
     """Issuer of version 2 tokens, before the tenant and `/v2.0`."""
-    powerbi_resources: tuple[str, ...]
+    powerbi: Mapping[str, str]
+    """Where Power BI is reached (`api.` and `app.` before it), and the host that its resource is called after."""
     vault_suffix: str
     storage_suffix: str
     management: str
@@ -43,7 +45,9 @@ class EmulatedCloud:
     def resources(self) -> tuple[str, ...]:
         """Every resource, other than our own API, for which Entra issues tokens here; without a slash at the end."""
         storage = ("https://storage.azure.com", *(f"https://{self.storage_host(kind)}" for kind in STORAGE_KINDS))
-        return (*self.powerbi_resources, self.vault_resource, *storage, self.management)
+        powerbi = (f"https://{analysis}/powerbi/api" for analysis in self.powerbi.values())
+        apis = (f"https://api.{domain}" for domain in self.powerbi)
+        return (*powerbi, *apis, self.vault_resource, *storage, self.management)
 
 
 STORAGE_KINDS = ("blob", "queue", "table")
@@ -55,12 +59,10 @@ PUBLIC = EmulatedCloud(
     login_hosts=("login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"),
     v1_issuer="https://sts.windows.net/",
     v2_issuer="https://login.microsoftonline.com/",
-    powerbi_resources=(
-        "https://analysis.windows.net/powerbi/api",
-        "https://api.powerbi.com",
-        "https://analysis.usgovcloudapi.net/powerbi/api",  # GCC lives behind the commercial authority
-        "https://api.powerbigov.us",
-    ),
+    powerbi={
+        "powerbi.com": "analysis.windows.net",
+        "powerbigov.us": "analysis.usgovcloudapi.net",  # GCC lives behind the commercial authority
+    },
     vault_suffix="vault.azure.net",
     storage_suffix="core.windows.net",
     management="https://management.azure.com",
@@ -71,12 +73,10 @@ US_GOVERNMENT = EmulatedCloud(
     login_hosts=("login.microsoftonline.us", "login.usgovcloudapi.net"),
     v1_issuer="https://sts.windows.net/",
     v2_issuer="https://login.microsoftonline.us/",
-    powerbi_resources=(
-        "https://high.analysis.usgovcloudapi.net/powerbi/api",
-        "https://api.high.powerbigov.us",
-        "https://mil.analysis.usgovcloudapi.net/powerbi/api",
-        "https://api.mil.powerbigov.us",
-    ),
+    powerbi={
+        "high.powerbigov.us": "high.analysis.usgovcloudapi.net",
+        "mil.powerbigov.us": "mil.analysis.usgovcloudapi.net",
+    },
     vault_suffix="vault.usgovcloudapi.net",
     storage_suffix="core.usgovcloudapi.net",
     management="https://management.usgovcloudapi.net",
@@ -87,7 +87,7 @@ CHINA = EmulatedCloud(
     login_hosts=("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"),
     v1_issuer="https://sts.chinacloudapi.cn/",
     v2_issuer="https://login.partner.microsoftonline.cn/",
-    powerbi_resources=("https://analysis.chinacloudapi.cn/powerbi/api", "https://api.powerbi.cn"),
+    powerbi={"powerbi.cn": "analysis.chinacloudapi.cn"},
     vault_suffix="vault.azure.cn",
     storage_suffix="core.chinacloudapi.cn",
     management="https://management.chinacloudapi.cn",
@@ -95,11 +95,7 @@ CHINA = EmulatedCloud(
 )
 CLOUDS = (PUBLIC, US_GOVERNMENT, CHINA)
 
-POWERBI_HOSTS = tuple(
-    f"{kind}.{domain}"
-    for kind in ("api", "app")
-    for domain in ("powerbi.com", "powerbigov.us", "high.powerbigov.us", "mil.powerbigov.us", "powerbi.cn")
-)
+POWERBI_HOSTS = tuple(f"{kind}.{domain}" for kind in ("api", "app") for cloud in CLOUDS for domain in cloud.powerbi)
 POWERBI_REGION_HOST = "wabi-west-europe-redirect.analysis.windows.net"
 """The home of the tenant in Power BI, to which answers point: contexts, embed URLs, the log's next page."""
 
