@@ -98,7 +98,8 @@ def provisioning_cancel(req: func.HttpRequest) -> func.HttpResponse:
     """Take back what a request has made so far."""
     services = wiring.services()
     caller = services.callers.verify(req.headers.get("authorization"), role="Provisioning.Write")
-    return web.accepted("provisioning-requests", services.provisioning.cancel(caller, req.route_params["id"]))
+    key = req.headers.get("idempotency-key")
+    return web.accepted("provisioning-requests", services.provisioning.cancel(caller, req.route_params["id"], key))
 
 
 @app.function_name("provisioning-retry")
@@ -108,7 +109,8 @@ def provisioning_retry(req: func.HttpRequest) -> func.HttpResponse:
     """Begin a failed request again."""
     services = wiring.services()
     caller = services.callers.verify(req.headers.get("authorization"), role="Provisioning.Write")
-    return web.accepted("provisioning-requests", services.provisioning.retry(caller, req.route_params["id"]))
+    key = req.headers.get("idempotency-key")
+    return web.accepted("provisioning-requests", services.provisioning.retry(caller, req.route_params["id"], key))
 
 
 @app.function_name("provisioning-queue")
@@ -197,7 +199,8 @@ def refresh_runs_cancel(req: func.HttpRequest) -> func.HttpResponse:
     """Ask for the end of a run; it is cancelled once Power BI says so."""
     services = wiring.services()
     caller = services.callers.verify(req.headers.get("authorization"), role="Refresh.Write")
-    return web.accepted("refresh-runs", services.refresh_runs.cancel(caller, req.route_params["id"]))
+    key = req.headers.get("idempotency-key")
+    return web.accepted("refresh-runs", services.refresh_runs.cancel(caller, req.route_params["id"], key))
 
 
 @app.function_name("data-landed")

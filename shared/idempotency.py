@@ -57,9 +57,8 @@ class _Noted:
 
 
 class Keys:
-    """The table `idempotency`, for requests that may lead to what another request began (a run that is joined).
-
-    Elsewhere the id is enough.
+    """The table `idempotency`: for requests that may lead to what another request began (a run that is joined), and for
+    those that act on what is there (cancel, retry). Elsewhere the id is enough.
     """
 
     def __init__(self, table: Table, now: Now) -> None:
@@ -76,6 +75,18 @@ class Keys:
             return act(request_id(client, operation, key))
         noted = self._noted(request_id(client, operation, key), hashed)
         return noted.answered or self._answer(noted, act(noted.id))
+
+    def act_once(self, client: str, operation: str, header: str | None, id: str, act: Callable[[], object]) -> None:
+        """`act` on the thing with this id; a repeat under the same key does not act again, whatever has come of it.
+
+        Raises InvalidRequest (key), Ended (a key that was used for another thing), and what `act` raises.
+        """
+
+        def acted(_: str) -> str:
+            act()
+            return id
+
+        self.once(client, operation, key_of(header, None), body_hash(id), acted)
 
     def answered(self, client: str, operation: str, key: str, hashed: str) -> str:
         """What an equal request with this key has led to, if it was answered; else empty."""

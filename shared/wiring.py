@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shared.auth.tokens import AppTokens
     from shared.auth.vault import Vault
     from shared.embed.service import EmbedTokens
+    from shared.idempotency import Keys
     from shared.powerbi.transport import Transport
     from shared.provisioning.from_queue import QueuedRequests
     from shared.provisioning.policy import PolicyDocument
@@ -185,7 +186,7 @@ class Services:
         """Provisioning requests as their callers know them."""
         from shared.provisioning.service import Provisioning
 
-        return Provisioning(self.engine, self.provisioning_services, self.policy)
+        return Provisioning(self.engine, self.provisioning_services, self.policy, self.keys)
 
     @once
     def queued_requests(self) -> QueuedRequests:
@@ -245,12 +246,9 @@ class Services:
     @once
     def refresh_runs(self) -> RefreshRuns:
         """Refresh runs as their callers know them."""
-        from shared.idempotency import Keys
         from shared.refresh.service import RefreshRuns
-        from shared.storage.tables import Table
 
-        keys = Keys(Table(self.storage.tables, "idempotency"), utc_now)
-        return RefreshRuns(self.refreshes, self.refresh_document, keys)
+        return RefreshRuns(self.refreshes, self.refresh_document, self.keys)
 
     @once
     def refresh_messages(self) -> RefreshTriggers:
@@ -268,6 +266,14 @@ class Services:
         endpoint = self.settings.events_topic_endpoint
         topic = Topic(endpoint, lambda: self.managed_identity) if endpoint else None
         return Events(self.queue("operations-events"), topic)
+
+    @once
+    def keys(self) -> Keys:
+        """By which requests that come twice are known."""
+        from shared.idempotency import Keys
+        from shared.storage.tables import Table
+
+        return Keys(Table(self.storage.tables, "idempotency"), utc_now)
 
     def queue(self, name: str) -> Queue:
         """A queue of the app's account."""

@@ -141,9 +141,9 @@ ROUTES = (
         {**_STATUS, "status": "cleaningUp", "cancelRequested": True},
         tag=TAG,
         role="Provisioning.Write",
-        refusals=(*READING, 409),
+        refusals=(*READING, 400, 409),
         status=202,
-        parameters=(_ID,),
+        parameters=(_ID, KEY),
     ),
     Route(
         "post",
@@ -156,6 +156,6 @@ ROUTES = (
         role="Provisioning.Write",
         refusals=(*READING, 400, 409),
         status=202,
-        parameters=(_ID,),
+        parameters=(_ID, KEY),
     ),
 )

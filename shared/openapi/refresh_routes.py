@@ -118,8 +118,8 @@ ROUTES = (
         {**_QUEUED, "cancelRequested": True},
         tag=TAG,
         role="Refresh.Write",
-        refusals=(*READING, 409),
+        refusals=(*READING, 400, 409),
         status=202,
-        parameters=(_ID,),
+        parameters=(_ID, KEY),
     ),
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from shared import telemetry
 from shared.errors import Ended, Fault, InvalidRequest, NotAllowed, Unknown
-from shared.idempotency import REUSED, key_of, request_id
+from shared.idempotency import REUSED, Keys, key_of, request_id
 from shared.listing import Query, page
 from shared.provisioning.dry_run import planned
 from shared.provisioning.kinds import ADMIN_ROLE, not_owner, owns
@@ -71,10 +71,13 @@ class Provisioning:
     `policy` answers the policy in force, or None: then nothing may be asked for.
     """
 
-    def __init__(self, engine: Engine, services: Services, policy: Callable[[], PolicyDocument | None]) -> None:
+    def __init__(
+        self, engine: Engine, services: Services, policy: Callable[[], PolicyDocument | None], keys: Keys
+    ) -> None:
         self._engine = engine
         self._services = services
         self._policy = policy
+        self._keys = keys
 
     def submit(
         self,
@@ -123,20 +126,32 @@ class Provisioning:
         head = self._engine.store.head(id)
         return head if head and is_place_of(head, place) and status in ("", head.status.value) else None
 
-    def cancel(self, caller: CallerLike, id: str) -> Json:
-        """Take back what was made. Raises Unknown, NotAllowed, or Ended where there is nothing left to cancel."""
-        return self._document(self._engine.cancel(self._owned(caller, id).id))
+    def cancel(self, caller: CallerLike, id: str, idempotency_key: str | None = None) -> Json:
+        """Take back what was made. Raises Unknown, NotAllowed, InvalidRequest (key), or Ended where there is nothing
+        left to cancel.
+        """
+        head = self._owned(caller, id)
+        self._keys.act_once(
+            caller.client_id, f"{OPERATION}/cancel", idempotency_key, head.id, lambda: self._engine.cancel(head.id)
+        )
+        return self.get(head.id)
 
-    def retry(self, caller: CallerLike, id: str) -> Json:
+    def retry(self, caller: CallerLike, id: str, idempotency_key: str | None = None) -> Json:
         """Begin again after a failure, by the policy of now. Raises Unknown, NotAllowed, Ended, InvalidRequest."""
         head = self._owned(caller, id)
+        self._keys.act_once(
+            caller.client_id, f"{OPERATION}/retry", idempotency_key, head.id, lambda: self._begin_again(caller, head)
+        )
+        return self.get(head.id)
+
+    def _begin_again(self, caller: CallerLike, head: Head) -> None:
         body = self._engine.store.body(head)
         if body is None:
             raise Ended("This request can't be tried again: it was never valid. Send it anew under another key.")
         if head.status.value == "failed":
             asked = check(ProvisioningRequest, body["request"]).root
             self._engine.store.put_body(head.id, head.body_hash, self._allowed(caller, asked))
-        return self._document(self._engine.retry(head.id))
+        self._engine.retry(head.id)
 
     # ---- what may be asked for
     def policy(self) -> PolicyDocument:

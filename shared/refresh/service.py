@@ -88,15 +88,24 @@ class RefreshRuns:
 
         return page(query, more, run_document)
 
-    def cancel(self, caller: Caller, run_id: str) -> Json:
-        """The run document with `cancelRequested`. Raises Unknown, or Ended where there is nothing left to cancel."""
-        self._run(run_id)
-        run = self._engine.cancel(run_id)
-        telemetry.event("refresh.cancel", "requested", target=run_id, caller=caller_record(caller), dataset=run.dataset)
-        return run_document(run)
+    def cancel(self, caller: Caller, run_id: str, idempotency_key: str | None = None) -> Json:
+        """The run document with `cancelRequested`.
+
+        Raises Unknown, InvalidRequest (key), or Ended where there is nothing left to cancel.
+        """
+        run = self._run(run_id)
+
+        def ask() -> None:
+            self._engine.cancel(run.id)
+            told = caller_record(caller)
+            telemetry.event("refresh.cancel", "requested", target=run.id, caller=told, dataset=run.dataset)
+
+        self._keys.act_once(caller.client_id, f"{OPERATION}/cancel", idempotency_key, run.id, ask)
+        return self.get(run.id)
 
     def _run(self, run_id: str) -> Run:
-        run = self._engine.run(run_id) if _ID.fullmatch(run_id) else None
+        known = run_id.lower()
+        run = self._engine.run(known) if _ID.fullmatch(known) else None
         if run is None:
             raise Unknown(f"There is no refresh run {run_id[:64]}.")
         return run

@@ -9,6 +9,7 @@ from typing import Any
 from emulator import seed
 from shared.auth.own_identity import OwnIdentity
 from shared.errors import Retryable
+from shared.idempotency import Keys
 from shared.provisioning.from_queue import QueuedRequests
 from shared.provisioning.kinds import kinds
 from shared.provisioning.outside import Told
@@ -81,7 +82,8 @@ class ProvisioningStage(WorkingStage):
         self.store = Store(Tables(self.workflows, self.open, self.projects), self.requests)
         told = Told(Audit(self.audit), Events(self.events), self.now)
         self.engine = Engine(self.store, self.queue, told, kinds(self.services), self.now)
-        self.provisioning = Provisioning(self.engine, self.services, lambda: self.policy)
+        keys = Keys(MemoryTable("idempotency"), self.now)
+        self.provisioning = Provisioning(self.engine, self.services, lambda: self.policy, keys)
         self.queued = QueuedRequests(self.provisioning, self.engine, self.rejected, self.now)
         self.triggers = Triggers(self.engine, self.rejected, self.now)
         self._forgotten = 0
