@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from emulator.clouds import CLOUDS
 from emulator.entra_tokens import TokenRefused
 from emulator.http import Call, Json, Refusal
 from emulator.powerbi import answers
@@ -18,11 +19,7 @@ from emulator.powerbi.times import moment
 from emulator.seed import TENANT_ID
 
 RESOURCES = {
-    "api.powerbi.com": "https://analysis.windows.net/powerbi/api",
-    "api.powerbigov.us": "https://analysis.usgovcloudapi.net/powerbi/api",
-    "api.high.powerbigov.us": "https://high.analysis.usgovcloudapi.net/powerbi/api",
-    "api.mil.powerbigov.us": "https://mil.analysis.usgovcloudapi.net/powerbi/api",
-    "api.powerbi.cn": "https://analysis.chinacloudapi.cn/powerbi/api",
+    f"api.{domain}": f"https://{analysis}/powerbi/api" for cloud in CLOUDS for domain, analysis in cloud.powerbi.items()
 }
 SERVICE_APP_ID = "00000009-0000-0000-c000-000000000000"
 
