@@ -182,6 +182,12 @@ class Harness(Host):
         """Keys that no refresh has covered."""
         return {each.key for each in self.untapped(lambda: self.store.landings.pending(dataset_id))}
 
+    def counted(self) -> dict[str, int]:
+        """Storage calls since the last time this was asked."""
+        found = {name: count for name, count in self.operations.items() if not name.startswith("powerbi")}
+        self.operations.clear()
+        return found
+
     # ---- files
     def file(
         self,

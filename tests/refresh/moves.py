@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shared.refresh.documents import DatasetPolicy
-from shared.refresh.records import Run
+from shared.refresh.records import Flight, Queued, Run, Trigger
 from shared.refresh.rules import RefreshObject
-from tests.doubles.clock import MINUTE
+from tests.doubles.clock import HOUR, MINUTE, NOON, SECOND
 from tests.doubles.taps import Interference
 from tests.refresh.harness import SHARED, Harness
 
@@ -17,6 +19,24 @@ CREDENTIALS = ("Failed", '{"errorCode":"ModelRefreshFailed_CredentialsNotSpecifi
 NO_PARTITION = ("Failed", "The model has no partition '2026-11' in table 'Sales'")
 OWN: dict[str, object] = {"type": "Full", "objects": [{"table": "Other"}]}
 """What a caller wants to have refreshed."""
+
+ENTRY = Queued("run", Trigger.DATA_LANDED, NOON, "c")
+CLAIMED = Flight(
+    entry=ENTRY,
+    claim="claim",
+    workspace_id="w",
+    enhanced=False,
+    objects=(),
+    claimed_at=NOON,
+    post_by=NOON + 30 * SECOND,
+    claimed_until=NOON + 90 * SECOND,
+    since=NOON + 90 * SECOND,
+    timeout=2 * HOUR,
+    known=("before",),
+)
+"""A refresh that was announced at noon; nobody knows yet whether it began."""
+OURS = replace(CLAIMED, request_id="ours")
+"""The same, and Power BI has given it an id."""
 
 
 def landed(policy: DatasetPolicy = SHARED, *objects: RefreshObject) -> Harness:
@@ -36,11 +56,16 @@ def about_to_start() -> tuple[Harness, Interference]:
     return h, interference
 
 
-def call_of_a_start(name: str) -> int:
-    """Which call of a look that starts a refresh is the first of that name (1 is the first of all)."""
+def calls_of_a_start() -> list[str]:
+    """What a look that starts a refresh calls, in order."""
     h, interference = about_to_start()
     h.deliver(h.queue.sent[0])
-    return interference.calls.index(name) + 1
+    return interference.calls
+
+
+def call_of_a_start(name: str) -> int:
+    """Which of these is the first of that name (1 is the first of all)."""
+    return calls_of_a_start().index(name) + 1
 
 
 def started(h: Harness) -> list[float]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from tests.doubles.clock import HOUR, MINUTE, SECOND
 from tests.doubles.taps import crash
 from tests.refresh import world as fates
-from tests.refresh.moves import about_to_start, audited, call_of_a_start, only, started
+from tests.refresh.moves import about_to_start, audited, call_of_a_start, calls_of_a_start, only, started
 
 
 def test_a_run_that_is_cancelled_while_it_is_claimed_is_never_started() -> None:
-    for number in range(1, 14):
+    for number in range(1, len(calls_of_a_start()) + 1):
         h, interference = about_to_start()
         id = only(h).id
         interference.arm({(number, False): lambda h=h, id=id: h.engine().cancel(id)})  # type: ignore[misc]

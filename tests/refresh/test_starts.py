@@ -22,7 +22,16 @@ from shared.refresh.records import RunStatus
 from tests.doubles.clock import HOUR, MINUTE, SECOND
 from tests.refresh import world as fates
 from tests.refresh.harness import PREMIUM, SHARED
-from tests.refresh.moves import NOVEMBER, about_to_start, audited, call_of_a_start, landed, only, started
+from tests.refresh.moves import (
+    NOVEMBER,
+    about_to_start,
+    audited,
+    call_of_a_start,
+    calls_of_a_start,
+    landed,
+    only,
+    started,
+)
 
 
 # ---- what a POST may meet
@@ -150,7 +159,7 @@ def test_a_start_that_answers_without_an_id_is_found_in_the_history() -> None:
 def test_no_post_begins_after_its_deadline() -> None:
     """The worker stands still for five minutes after any one of its calls."""
     claimed, posted = call_of_a_start("blob runs put") + 1, call_of_a_start("powerbi start")
-    for number in range(1, posted + 5):
+    for number in range(1, len(calls_of_a_start()) + 1):
         h, interference = about_to_start()
         interference.arm({(number, True): lambda h=h: h.clock.advance(5 * MINUTE)})  # type: ignore[misc]
         h.deliver(h.queue.sent[0])

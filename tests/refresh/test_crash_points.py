@@ -43,19 +43,24 @@ def manual(h: Harness) -> None:
 STORIES: dict[str, Callable[[Harness], None]] = {"clean": clean, "failing": failing, "manual": manual}
 
 
+def played(story: str, interference: Interference) -> Harness:
+    """The story as it begins; its refreshes last long enough to be watched, and no longer: every call is a point."""
+    h = Harness(PREMIUM, interference)
+    h.world.lasts = 30 * SECOND
+    STORIES[story](h)
+    return h
+
+
 def calls_of(story: str) -> list[str]:
     """What a run without a crash calls, in order."""
     interference = Interference()
-    h = Harness(PREMIUM, interference)
-    STORIES[story](h)
-    h.settle(sweeps=False)
+    played(story, interference).settle(sweeps=False)
     return interference.calls
 
 
 def run_with(story: str, point: Point, act: Act) -> Harness:
     """The story with something going wrong at one point, to its end."""
-    h = Harness(PREMIUM, Interference({point: act}))
-    STORIES[story](h)
+    h = played(story, Interference({point: act}))
     h.settle()
     return h
 

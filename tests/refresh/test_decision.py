@@ -16,16 +16,16 @@ from shared.refresh.decision import (
     WaitUntil,
     Watch,
     decide,
-    extent,
     needed_by,
     with_run,
 )
+from shared.refresh.extent import extent
 from shared.refresh.records import DatasetHead, Landing, Queued, Trigger
 from shared.refresh.rules import RefreshObject
 from shared.refresh.timing import Timing
 from tests.doubles.clock import MINUTE, NOON, SECOND
 from tests.refresh.harness import PREMIUM, SHARED
-from tests.refresh.test_refresh_verdicts import CLAIMED, OURS
+from tests.refresh.moves import CLAIMED, OURS
 
 TIMING = Timing()
 QUEUED = Queued("run", Trigger.DATA_LANDED, NOON, "c")

@@ -10,43 +10,17 @@ import pytest
 from shared.powerbi.refreshes import RefreshEntry
 from shared.refresh.endings import NEVER_APPEARED, after, ended, refused
 from shared.refresh.failures import Failure, failure_of
-from shared.refresh.records import DatasetHead, Flight, Landing, Queued, RunStatus, Trigger
+from shared.refresh.history import State, covered_by, durations, in_progress, state_of
+from shared.refresh.records import DatasetHead, Flight, Landing, RunStatus
 from shared.refresh.rules import RefreshObject
 from shared.refresh.timing import Timing
-from shared.refresh.verdicts import (
-    Adopt,
-    GiveUp,
-    Going,
-    Leave,
-    NotYet,
-    Over,
-    State,
-    covered_by,
-    durations,
-    in_progress,
-    judge,
-    state_of,
-)
+from shared.refresh.verdicts import Adopt, GiveUp, Going, Leave, NotYet, Over, judge
 from tests.doubles.clock import HOUR, MINUTE, NOON, SECOND
 from tests.refresh.harness import SHARED
+from tests.refresh.moves import CLAIMED, ENTRY, OURS
 
 MARGIN = timedelta(minutes=2)
 TIMING = Timing()
-ENTRY = Queued("run", Trigger.DATA_LANDED, NOON, "c")
-CLAIMED = Flight(
-    entry=ENTRY,
-    claim="claim",
-    workspace_id="w",
-    enhanced=False,
-    objects=(),
-    claimed_at=NOON,
-    post_by=NOON + 30 * SECOND,
-    claimed_until=NOON + 90 * SECOND,
-    since=NOON + 90 * SECOND,
-    timeout=2 * HOUR,
-    known=("before",),
-)
-OURS = replace(CLAIMED, request_id="ours")
 
 
 def entry(
