@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.refresh.failures import Failure, took_too_long
+from shared.refresh.history import State
 from shared.refresh.records import DatasetHead, Ending, Flight, Queued, RunStatus
 from shared.refresh.timing import Timing, grown
-from shared.refresh.verdicts import Over, State
+from shared.refresh.verdicts import Over
 
 if TYPE_CHECKING:
     from shared.powerbi.refreshes import RefreshEntry

@@ -17,10 +17,10 @@ from shared.refresh import endings, runs
 from shared.refresh.context import Away, Context, Lost, postponed
 from shared.refresh.decision import Dismiss, Nothing, Start, WaitUntil, Watch, decide, with_run
 from shared.refresh.failures import failure_of_refusal
+from shared.refresh.history import covered_by, durations, running_now
 from shared.refresh.pace import next_look
 from shared.refresh.records import DatasetHead, Ending, Landing, RunStatus
 from shared.refresh.start import Starter
-from shared.refresh.verdicts import covered_by, durations, running_now
 from shared.refresh.watch import Watcher
 from shared.times import to_text
 

@@ -10,13 +10,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from shared.powerbi.refreshes import VIA_API, VIA_ENHANCED_API
 from shared.refresh.rules import RefreshObject
 
 Json = dict[str, Any]
-
-STANDARD = "ViaApi"
-"""The refreshType, in the refresh history, of a refresh of the whole model that the API started."""
-ENHANCED = "ViaEnhancedApi"
 
 
 class Trigger(StrEnum):
@@ -115,6 +112,11 @@ class Flight:
     """It takes too long, and is cancelled for that."""
     refused_at: datetime | None = None
     """From when on Power BI has refused to show its history."""
+
+    @property
+    def refresh_type(self) -> str:
+        """As the refresh history calls it."""
+        return VIA_ENHANCED_API if self.enhanced else VIA_API
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.refresh.records import ENHANCED, STANDARD, Attempt, Ending, Flight, Queued, Run, RunStatus
+from shared.refresh.records import Attempt, Ending, Flight, Queued, Run, RunStatus
 
 if TYPE_CHECKING:
     from shared.refresh.documents import DatasetPolicy
@@ -36,7 +36,7 @@ def begun(run: Run, flight: Flight, events: int) -> Run:
         status=RunStatus.RUNNING,
         workspace_id=flight.workspace_id,
         request_id="",
-        refresh_type=ENHANCED if flight.enhanced else STANDARD,
+        refresh_type=flight.refresh_type,
         attempts=(*run.attempts, attempt),
         events=events,
         objects=flight.objects,

@@ -16,11 +16,12 @@ from shared.errors import AppError, Conflict, Rejected, Retryable
 from shared.powerbi.guardrails import Observed
 from shared.refresh import endings, runs
 from shared.refresh.context import START, Context
-from shared.refresh.decision import Extent, Start, extent
+from shared.refresh.decision import Start
+from shared.refresh.extent import Extent, extent
 from shared.refresh.failures import Failure, failure_of_refusal, is_already_executing, is_daily_limit
+from shared.refresh.history import durations
 from shared.refresh.pace import next_look
-from shared.refresh.records import ENHANCED, STANDARD, Change, DatasetHead, Ending, Flight, Json, Run, RunStatus
-from shared.refresh.verdicts import durations
+from shared.refresh.records import Change, DatasetHead, Ending, Flight, Json, Run, RunStatus
 from shared.times import to_text
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Starter:
                 self._unanswered(head, run)
 
     def _taken(self, head: DatasetHead, flight: Flight, run: Run, id: str) -> None:
-        first = next_look(timedelta(0), self._durations(flight), self._context.timing)
+        first = next_look(timedelta(0), durations(self._entries, flight.refresh_type), self._context.timing)
         due = self._context.now() + first
 
         def take(head: DatasetHead, flight: Flight) -> DatasetHead:
@@ -196,6 +197,3 @@ class Starter:
             return change(head, held) if ours and held else None
 
         return self._context.change_head(claimed.dataset_id, settle, known=claimed) is not None
-
-    def _durations(self, flight: Flight) -> list[timedelta]:
-        return durations(self._entries, ENHANCED if flight.enhanced else STANDARD)

@@ -13,22 +13,10 @@ from shared.refresh import endings, runs
 from shared.refresh.context import CANCEL, START, Context
 from shared.refresh.documents import MARGIN
 from shared.refresh.failures import Failure, failure_of, failure_of_refusal
+from shared.refresh.history import State, covered_by, durations, state_of
 from shared.refresh.pace import next_look
-from shared.refresh.records import ENHANCED, STANDARD, Change, DatasetHead, Ending, Flight, Landing
-from shared.refresh.verdicts import (
-    Adopt,
-    GiveUp,
-    Going,
-    Leave,
-    NotYet,
-    Over,
-    State,
-    Verdict,
-    covered_by,
-    durations,
-    judge,
-    state_of,
-)
+from shared.refresh.records import Change, DatasetHead, Ending, Flight, Landing
+from shared.refresh.verdicts import Adopt, GiveUp, Going, Leave, NotYet, Over, Verdict, judge
 
 if TYPE_CHECKING:
     from shared.powerbi.refreshes import RefreshEntry
@@ -238,8 +226,7 @@ class Watcher:
     # ---- when to look again
     def _pace(self, entry: RefreshEntry, now: datetime) -> timedelta:
         elapsed = now - (entry.start_time or self._flight.claimed_at)
-        kind = ENHANCED if self._flight.enhanced else STANDARD
-        return next_look(elapsed, durations(self._entries, kind), self._context.timing)
+        return next_look(elapsed, durations(self._entries, self._flight.refresh_type), self._context.timing)
 
     def _again(self, at: datetime, why: str) -> Seen:
         return Seen(self._with(self._flight), at, why)

@@ -40,36 +40,38 @@ class Attempts:
         self._pace = pace
         self._audit = audit
 
-    def forward(self, step: Step, row: StepRow, tools: Callable[[Changes], Work]) -> Fail | None:
+    def forward(self, step: Step, row: StepRow, work_for: Callable[[Changes], Work]) -> Fail | None:
         """One step on; a failure is answered when it stands in the journal. Raises PutDown where it has to wait."""
         try:
-            seen = step.look(tools(self._changes(row)), row)
+            seen = step.look(work_for(self._changes(row)), row)
         except Rejected as error:
             return self._take(step, row, step.refused(row, error, self._now()))
         verdict = step.decide(row, seen, self._now())
         if isinstance(verdict, Act):
-            row, verdict = self._act(step, row, seen, tools)
+            row, verdict = self._act(step, row, seen, work_for)
         return self._take(step, row, verdict)
 
-    def back(self, step: Step, row: StepRow, tools: Callable[[Changes], Work]) -> None:
+    def back(self, step: Step, row: StepRow, work_for: Callable[[Changes], Work]) -> None:
         """Take one step back. Raises PutDown where it has to wait."""
         try:
-            seen = step.look_undo(tools(self._changes(row)), row)
+            seen = step.look_undo(work_for(self._changes(row)), row)
         except Rejected as error:
             self._take_back(step, row, step.refused_undo(row, error, self._now()))
             return
         verdict = step.decide_undo(row, seen, self._now())
         if isinstance(verdict, Act):
-            row, verdict = self._act_back(step, row, seen, tools)
+            row, verdict = self._act_back(step, row, seen, work_for)
         self._take_back(step, row, verdict)
 
     # ---- acts
-    def _act(self, step: Step, row: StepRow, seen: Json, tools: Callable[[Changes], Work]) -> tuple[StepRow, Verdict]:
+    def _act(
+        self, step: Step, row: StepRow, seen: Json, work_for: Callable[[Changes], Work]
+    ) -> tuple[StepRow, Verdict]:
         """Act once. An effect is unknown where the call says so, and known where a change was reported."""
         announced = self._announce(row, seen)
         changes = self._changes(announced)
         try:
-            return announced, step.act(tools(changes), announced, seen)
+            return announced, step.act(work_for(changes), announced, seen)
         except Rejected as error:
             after = announced if changes.any else announced.without_effect(row)
             return after, step.refused(after, error, self._now())
@@ -95,13 +97,13 @@ class Attempts:
             raise TurnedRound
 
     def _act_back(
-        self, step: Step, row: StepRow, seen: Json, tools: Callable[[Changes], Work]
+        self, step: Step, row: StepRow, seen: Json, work_for: Callable[[Changes], Work]
     ) -> tuple[StepRow, UndoVerdict]:
         self._pace()
         announced = self._hold.save(row.taking_back())
         self._hold.refresh()
         try:
-            return announced, step.act_undo(tools(self._changes(announced)), announced, seen)
+            return announced, step.act_undo(work_for(self._changes(announced)), announced, seen)
         except Rejected as error:
             return announced, step.refused_undo(announced, error, self._now())
 

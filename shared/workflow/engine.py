@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from shared import telemetry
 from shared.errors import Ended, Retryable, Unavailable, Unknown
@@ -19,9 +19,10 @@ from shared.storage.sweeping import sweep
 from shared.times import Now
 from shared.workflow.hold import LeaseLost
 from shared.workflow.places import Places
+from shared.workflow.ports import Outside
 from shared.workflow.records import Head, Json, Opened, Status, StepRow
-from shared.workflow.runner import Runner, Tools
-from shared.workflow.steps import Change, Kind
+from shared.workflow.runner import Context, Runner
+from shared.workflow.steps import Kind
 from shared.workflow.store import Stale, Store
 from shared.workflow.timing import Timing
 
@@ -29,16 +30,6 @@ if TYPE_CHECKING:
     from shared.storage.queues import Queue
 
 AT_ONCE = timedelta(0)
-
-
-class Outside(Protocol):
-    """Who is told what was changed, and how a workflow ended."""
-
-    def changed(self, head: Head, act: str, change: Change) -> None:
-        """One change made outside; `act` names step, attempt, action and target: a repeat is the same record."""
-
-    def ended(self, head: Head) -> None:
-        """At least once for each end, and the same each time."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ class Engine:
         self._now = now
         self._timing = timing or Timing()
         self._places = Places(store, kinds)
-        self._tools = Tools(store, self._places, now, self._timing, outside.changed)
+        self._context = Context(store, self._places, now, self._timing, outside.changed)
 
     # ---- from outside
     def accept(self, asked: Acceptance) -> Head:
@@ -253,7 +244,7 @@ class Engine:
             return None
 
     def _work(self, head: Head, rows: dict[str, StepRow], began: datetime) -> None:
-        runner = Runner(self._tools, self._kinds.get(head.kind), head, rows, began)
+        runner = Runner(self._context, self._kinds.get(head.kind), head, rows, began)
         try:
             delay = runner.run()
         except LeaseLost:

@@ -50,7 +50,7 @@ def final_status(head: Head, rows: dict[str, StepRow]) -> Status:
 
 
 @dataclass(frozen=True)
-class Tools:
+class Context:
     """What every invocation uses."""
 
     store: Store
@@ -63,15 +63,17 @@ class Tools:
 class Runner:
     """Runs a claimed head; `head` is what stands in the table afterwards. `began`: the moment of the claim."""
 
-    def __init__(self, tools: Tools, kind: Kind | None, head: Head, rows: dict[str, StepRow], began: datetime) -> None:
-        self._tools = tools
+    def __init__(
+        self, context: Context, kind: Kind | None, head: Head, rows: dict[str, StepRow], began: datetime
+    ) -> None:
+        self._context = context
         self._kind = kind
-        self._hold = Hold(tools.store, head, rows)
-        self._stop_at = began + tools.timing.budget
+        self._hold = Hold(context.store, head, rows)
+        self._stop_at = began + context.timing.budget
         self._through = _through(rows)
         self._plan: Plan = []
         self._project = Project(head.project)
-        self._attempts = Attempts(self._hold, tools.now, self._pace, self._audit)
+        self._attempts = Attempts(self._hold, context.now, self._pace, self._audit)
 
     @property
     def head(self) -> Head:
@@ -103,7 +105,7 @@ class Runner:
         """What was turned round before it began anything needs no place and no plan to end. An undo that keeps
         breaking by our own fault ends too, and names what it could not look after.
         """
-        if self.head.undo and (not self._hold.rows or self.head.strikes >= self._tools.timing.strikes):
+        if self.head.undo and (not self._hold.rows or self.head.strikes >= self._context.timing.strikes):
             self._leave_everything()
             self._end()
             return
@@ -130,18 +132,18 @@ class Runner:
         version = self.head.plan_version
         if self._kind is None or version not in self._kind.versions:
             why = f"Waits for a version of the app that knows version {version} of the plan for {self.head.kind}."
-            raise PutDown(self._tools.timing.parked, why)
+            raise PutDown(self._context.timing.parked, why)
         return self._kind
 
     def _turn_in_project(self) -> Project:
-        project = self._tools.places.take(self.head)
+        project = self._context.places.take(self.head)
         if project.order[0] != self.head.id:
             why = f"Waits for request {project.order[0]}, which works on the same project."
-            raise PutDown(self._tools.timing.turn_after_project, why)
+            raise PutDown(self._context.timing.turn_after_project, why)
         return project
 
     def _planned(self, kind: Kind) -> Plan:
-        body = self._tools.store.body(self.head)
+        body = self._context.store.body(self.head)
         if body is None:
             self._without_body()
             return []
@@ -165,12 +167,12 @@ class Runner:
         """No step is left: make the head final, unless it was turned round in that very moment."""
         undo = self.head.undo
         status = final_status(self.head, self._hold.rows)
-        self._hold.write(lambda head: head.ended(self._tools.now(), status) if head.undo == undo else head)
+        self._hold.write(lambda head: head.ended(self._context.now(), status) if head.undo == undo else head)
 
     # ---- giving up
     def _without_body(self) -> None:
         """Blobs are consistent: one that is missing was removed. It may be restored; but not for ever."""
-        timing = self._tools.timing
+        timing = self._context.timing
         if self.head.strikes + timing.died < timing.strikes:
             why = "Its request is missing in the container requests: restore the blob."
             raise PutDown(timing.parked, why, strikes=timing.died)
@@ -181,25 +183,25 @@ class Runner:
         for row in list(self._hold.rows.values()):
             if row.to_undo:
                 left = {"what": path_of(row.key), "status": "failed", "remedy": LEFT}
-                self._hold.save(row.undone(self._tools.now(), (left,)))
+                self._hold.save(row.undone(self._context.now(), (left,)))
 
-    # ---- time, tools, head
+    # ---- time, work, head
     def _work_for(self, changes: Changes) -> Work:
         ended = {path_of(key): row.outcome for key, row in self._hold.rows.items()}
-        return Work(self.head, self._project, ended, self._pace, changes, self._tools.now)
+        return Work(self.head, self._project, ended, self._pace, changes, self._context.now)
 
     def _audit(self, act: str, change: Change) -> None:
-        self._tools.audit(self.head, act, change)
+        self._context.audit(self.head, act, change)
 
     def _pace(self) -> None:
-        if self._tools.now() >= self._stop_at:
+        if self._context.now() >= self._stop_at:
             raise PutDown(timedelta(0), "Goes on at once, in a new invocation.")
 
     def _turn_round(self, error: Json) -> None:
-        self._hold.write(lambda head: head.turned_round(self._tools.now(), error))
+        self._hold.write(lambda head: head.turned_round(self._context.now(), error))
 
     def _broken(self, head: Head) -> Head:
-        now, timing = self._tools.now(), self._tools.timing
+        now, timing = self._context.now(), self._context.timing
         struck = head.struck(now, timing.broke, timing.strikes)
         return struck.put_down(now, timing.parked, "Stopped by a fault of this app; it will be tried again.")
 
@@ -208,7 +210,7 @@ class Runner:
         strikes = 0 if _through(self._hold.rows) > self._through else self.head.strikes + pause.strikes
 
         def change(head: Head) -> Head:
-            released = head.released(self._tools.now(), pause.delay, pause.why, rests=rests)
+            released = head.released(self._context.now(), pause.delay, pause.why, rests=rests)
             return replace(released, strikes=strikes)
 
         self._hold.write(change)
