@@ -12,8 +12,9 @@
                     listing, idempotency, validation
                                    pages of a list; requests that come twice; what comes from outside as typed values
     everywhere      errors         the error tree: what is tried again, what is final, what is told to whom
-                    telemetry, redaction, times, flight
-                                   logs; what must never stand in them; time as a value; each thing made once
+                    telemetry, redaction, times
+                                   logs; what must never stand in them; time as a value
+                    once, flight   each service built once; each value of a cache made by one thread
     operation       settings, clouds
                                    from the environment; hosts and audiences of the national clouds
                     readiness      could the app do its work now?

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
 from shared import __version__, telemetry
 from shared.errors import Misconfigured, SettingsInvalid
+from shared.once import once
 from shared.times import utc_now
 
 if TYPE_CHECKING:
@@ -48,38 +48,12 @@ __all__ = ["VERSION", "Services", "readiness", "services", "watch_readiness"]
 
 VERSION = __version__
 
-Owner = TypeVar("Owner", bound="Services")
-Built = TypeVar("Built")
-
-
-class once(Generic[Built]):  # noqa: N801 - used like `property`
-    """A property that is built on first use, by one thread: two token caches would mean two requests to Entra."""
-
-    def __init__(self, build: Callable[[Any], Built]) -> None:
-        self._build = build
-        self._name = build.__name__
-        self.__doc__ = build.__doc__
-
-    @overload
-    def __get__(self, owner: None, kind: type[Services]) -> once[Built]: ...
-    @overload
-    def __get__(self, owner: Services, kind: type[Services]) -> Built: ...
-    def __get__(self, owner: Services | None, kind: type[Services]) -> once[Built] | Built:
-        if owner is None:
-            return self
-        with owner.building:
-            if self._name not in owner.__dict__:
-                owner.__dict__[self._name] = self._build(owner)
-            built: Built = owner.__dict__[self._name]
-            return built
-
 
 class Services:
     """Everything that a trigger may call, built from settings that have been checked."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.building = threading.RLock()
         self.document_names = ("embed.yaml", "policy.yaml", "refresh.yaml")
 
     @once
