@@ -133,11 +133,12 @@ def delete_group(transport: Transport, group: Group, *, identity: str) -> str:
 
 
 def holds_content(transport: Transport, workspace_id: str, *, identity: str) -> bool:
-    """Whether there is any dataset or report in the workspace.
+    """Whether there is any dataset, report, dashboard or dataflow in the workspace.
 
-    Source   Datasets - Get Datasets In Group, Reports - Get Reports In Group
+    Source   Datasets - Get Datasets In Group, Reports - Get Reports In Group, Dashboards - Get Dashboards In Group,
+             Dataflows - Get Dataflows. No operation of Power BI shows what only Fabric knows, such as notebooks.
     """
-    for kind in ("datasets", "reports"):
+    for kind in ("datasets", "reports", "dashboards", "dataflows"):
         path = path_of("groups", workspace_id, kind)
         if any(several(transport.call(f"{kind}.list", "GET", path, identity=identity))):
             return True
