@@ -35,6 +35,7 @@ param api = {
 
 param landing = {
   accountId: readEnvironmentVariable('LANDING_ACCOUNT_ID', '')
+  topicName: readEnvironmentVariable('LANDING_TOPIC_NAME', '')
   container: 'landing'
   hierarchicalNamespace: false
 }

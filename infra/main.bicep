@@ -69,6 +69,7 @@ var landingParts = split(landing.accountId, '/')
 var landingSubscription = landingIsNew ? subscription().subscriptionId : landingParts[2]
 var landingGroup = landingIsNew ? names.group : landingParts[4]
 var landingAccount = landingIsNew ? names.landing : landingParts[8]
+var landingTopic = empty(landing.topicName) ? names.topic : landing.topicName
 var landingLocation = landing.?location ?? location
 var landingIsLake = landingIsNew && landing.hierarchicalNamespace
 
@@ -129,7 +130,8 @@ module landingZone 'modules/landing.bicep' = {
     subscriptionId: landingSubscription
     groupName: landingGroup
     accountName: landingAccount
-    topicName: names.topic
+    topicName: landingTopic
+    topicIsNew: empty(landing.topicName)
     location: landingLocation
     tags: allTags
     container: landing.container
@@ -219,7 +221,7 @@ module landingEvents 'modules/landing-events.bicep' = {
   name: 'landing-events-${environmentName}'
   scope: resourceGroup(landingSubscription, landingGroup)
   params: {
-    topicName: names.topic
+    topicName: landingTopic
     container: landing.container
     storageId: storage.outputs.id
   }

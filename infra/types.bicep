@@ -65,6 +65,10 @@ type landingSettings = {
   @maxLength(300)
   accountId: string
 
+  @description('Name of the system topic that the account has already (it has at most one); empty: a new one is made.')
+  @maxLength(50)
+  topicName: string
+
   @description('Region of that account, where it is another one: its events are taken there.')
   @minLength(3)
   @maxLength(40)

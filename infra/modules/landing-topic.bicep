@@ -1,9 +1,12 @@
 metadata description = 'The landing account\'s events, and the app\'s right to read what landed. Deployed where that account is.'
 
-@description('Name of the system topic. An account has at most one: an existing one stops this deployment (see the runbook).')
+@description('Name of the system topic. An account has at most one: a second one stops this deployment.')
 @minLength(3)
 @maxLength(50)
 param name string
+
+@description('Whether the topic is made here; else it has to have a system-assigned identity.')
+param isNew bool
 
 @description('Region of the account.')
 @minLength(3)
@@ -59,7 +62,7 @@ resource landingRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = { //
   }
 }
 
-resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = if (isNew) {
   name: name
   location: location
   tags: tags
@@ -70,7 +73,12 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
   }
 }
 
-resource topicToLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+// Somebody else's, and logged as its owner has it.
+resource existingTopic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = if (!isNew) {
+  name: name
+}
+
+resource topicToLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (isNew) {
   name: 'to-log'
   scope: topic
   properties: {
@@ -84,7 +92,7 @@ resource topicToLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' =
 output accountId string = account.id
 
 @description('Resource id of the topic.')
-output id string = topic.id
+output id string = isNew ? topic.id : existingTopic.id
 
 @description('Object id of the topic\'s identity: what delivers.')
-output principalId string = topic.identity.principalId
+output principalId string = isNew ? topic!.identity.principalId : existingTopic!.identity.principalId

@@ -25,6 +25,9 @@ param accountName string
 @maxLength(50)
 param topicName string
 
+@description('Whether that topic is made here.')
+param topicIsNew bool
+
 @description('Region of the account.')
 @minLength(3)
 @maxLength(40)
@@ -74,10 +77,11 @@ module account 'landing-account.bicep' = if (isNew) {
 }
 
 module topic 'landing-topic.bicep' = {
-  name: topicName
+  name: 'landing-topic-${topicName}'
   scope: resourceGroup(subscriptionId, groupName)
   params: {
     name: topicName
+    isNew: topicIsNew
     location: location
     tags: tags
     accountName: accountName

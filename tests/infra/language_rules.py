@@ -40,6 +40,7 @@ PUBLISHED = {
 """Type and the version that Microsoft's own modules use; all of Microsoft.Storage has one."""
 STORAGE_VERSION = "2025-01-01"
 _PLAIN = r"(string|int|bool)(\[\])?|object"
+_KNOWN_BEFORE = "(?:id|name|type|apiVersion|bicep)"
 _PYTHON: dict[str, type[Any]] = {"string": str, "int": int, "bool": bool, "object": dict}
 
 
@@ -104,14 +105,20 @@ def _parameters_fit(symbol: str, template: Template, given: set[str]) -> Iterato
         yield f"{symbol}: {template.name} has no parameter {name}"
 
 
-def conditional_modules_are_asked_with_care(estate: Estate) -> Iterator[str]:
-    """What may not be deployed is asked by `!` (and only where its condition holds); the compiler warns of less."""
-    for path, module, _ in estate.modules():
-        text = estate.templates[path].text
-        if module.condition and re.search(rf"\b{module.symbol}\.outputs", text):
-            yield f"{path}: {module.symbol} may not be there"
-        if not module.condition and re.search(rf"\b{module.symbol}!\.outputs", text):
-            yield f"{path}: {module.symbol} is always there"
+def what_may_not_be_there_is_asked_with_care(estate: Estate) -> Iterator[str]:
+    """What has a condition is asked by `!` (where the condition holds), what has none is not: the compiler warns."""
+    for path, template in estate.templates.items():
+        conditions = {name: each.condition for name, each in template.modules.items()}
+        conditions |= {name: each.condition for name, each in template.resources.items() if not each.over}
+        for name, condition in conditions.items():
+            asked = set(re.findall(rf"\b{name}(!?)\.(?!{_KNOWN_BEFORE}\b)\w+", template.text))
+            if condition and "" in asked:
+                yield f"{path}: {name} may not be there"
+            if not condition and "!" in asked:
+                yield f"{path}: {name} is always there"
+        for name, each in template.resources.items():
+            if each.over and each.condition and re.search(rf"\b{name}\[", template.text):
+                yield f"{path}: one of {name} may not be there"
 
 
 def dependencies_are_needed(estate: Estate) -> Iterator[str]:
