@@ -22,10 +22,10 @@ class IdentitySettings:
     """Of its app registration; for the credential `managedIdentity` that identity's own."""
     credential: CredentialSettings
 
-    @property
-    def credential_setting(self) -> str:
-        """The name of the setting that says how it proves itself."""
-        return f"POWERBI_{self.name.upper()}_CREDENTIAL"
+
+def identity_setting(identity: str, part: str) -> str:
+    """The name of a setting of that identity; `part` is `CLIENT_ID` or `CREDENTIAL`."""
+    return f"POWERBI_{identity.upper()}_{part}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Settings:
         """Raises SettingsInvalid with every fault at once."""
         reader = SettingReader(env)
         cloud, identities = _cloud(reader), _identities(reader)
-        stored = [identity.credential_setting for identity in identities.values() if identity.credential.vault_name]
+        stored = [identity_setting(name, "CREDENTIAL") for name, one in identities.items() if one.credential.vault_name]
         settings = cls(
             cloud=cloud,
             tenant_id=reader.guid("POWERBI_TENANT_ID"),
@@ -117,15 +117,15 @@ def _callers(reader: SettingReader, cloud: Cloud) -> CallerSettings:
 
 def _identities(reader: SettingReader) -> dict[str, IdentitySettings]:
     names = ["embed", "operations"]
-    if any(reader.has(f"POWERBI_ADMIN_{part}") for part in ("CLIENT_ID", "CREDENTIAL")):
+    if any(reader.has(identity_setting("admin", part)) for part in ("CLIENT_ID", "CREDENTIAL")):
         names.append("admin")
     return {name: _identity(reader, name) for name in names}
 
 
 def _identity(reader: SettingReader, name: str) -> IdentitySettings:
-    prefix = f"POWERBI_{name.upper()}"
-    credential = read_credential(reader, f"{prefix}_CREDENTIAL", mints_tokens=name == "embed")
-    return IdentitySettings(name, reader.guid(f"{prefix}_CLIENT_ID"), credential)
+    client_id = reader.guid(identity_setting(name, "CLIENT_ID"))
+    credential = read_credential(reader, identity_setting(name, "CREDENTIAL"), mints_tokens=name == "embed")
+    return IdentitySettings(name, client_id, credential)
 
 
 def _storage(reader: SettingReader, name: str, cloud: Cloud, needed: tuple[str, ...]) -> StorageSettings:

@@ -11,8 +11,8 @@ import requests
 
 from shared import telemetry
 from shared.auth import entra_errors
-from shared.auth.entra_http import EntraHttp, Reply
 from shared.auth.issuer import Issued
+from shared.auth.msal_http import MsalHttp
 from shared.errors import Evidence, Retryable, Unavailable
 from shared.settings import IdentitySettings, Settings
 from shared.times import Now
@@ -54,7 +54,7 @@ class ClientCredentials:
         self._scope = f"{settings.cloud.powerbi_resource}/.default"
         self._credential = credential
         self._now = now
-        self._http = _MsalHttp()
+        self._http = MsalHttp()
         self._application: Any = None
         self._in_use: object = None
 
@@ -134,45 +134,6 @@ class ClientCredentials:
             status=refused.status_code if refused else None,
             retry_after=refused.retry_after(self._now()) if refused else None,
         )
-
-
-class _MsalHttp:
-    """MSAL's door to the network: bounded, and it remembers the first answer of a conversation that was a refusal.
-
-    MSAL hides it: a 5xx and a refused discovery become exceptions without body or `Retry-After`, and after a refused
-    token request it asks for more (the aliases of the host), which may fail in its turn.
-    """
-
-    def __init__(self) -> None:
-        self._http = EntraHttp()
-        self._deadline = 0.0
-        self.refused: Reply | None = None
-        self.replayed: dict[str, Any] = {}
-        """MSAL's store of answers that it gives again instead of asking: refusals for 5 or 60 s, and anything that
-        carried `Retry-After`. Emptied before each conversation, since the owner keeps refusals itself, for as long
-        as Entra says."""
-
-    def begin(self, deadline: float) -> None:
-        """The conversation that begins now ends at `deadline`."""
-        self._deadline = deadline
-        self.refused = None
-        self.replayed.clear()
-
-    def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> Reply:
-        return self._noted(self._http.send("GET", url, deadline=self._deadline, params=params, headers=headers))
-
-    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> Reply:
-        return self._noted(
-            self._http.send("POST", url, deadline=self._deadline, params=params, data=data, headers=headers)
-        )
-
-    def close(self) -> None:
-        self._http.close()
-
-    def _noted(self, reply: Reply) -> Reply:
-        if reply.status_code >= 400 and self.refused is None:
-            self.refused = reply
-        return reply
 
 
 _WORDS = {

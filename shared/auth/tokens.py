@@ -13,6 +13,7 @@ from shared import telemetry
 from shared.auth.entra_errors import OPERATION
 from shared.auth.issuer import Issuer
 from shared.errors import Misconfigured, Retryable, Unavailable
+from shared.settings import identity_setting
 from shared.times import Now, to_text
 
 CALL_FLOOR = timedelta(minutes=5)
@@ -101,9 +102,8 @@ class AppTokens:
     def _identity(self, name: str) -> _IdentityTokens:
         tokens = self._of.get(name)
         if tokens is None:
-            prefix = f"POWERBI_{name.upper()}"
-            detail = f"The identity '{name}' is not set up: set {prefix}_CLIENT_ID and {prefix}_CREDENTIAL."
-            raise Misconfigured(detail)
+            needed = " and ".join(identity_setting(name, part) for part in ("CLIENT_ID", "CREDENTIAL"))
+            raise Misconfigured(f"The identity '{name}' is not set up: set {needed}.")
         return tokens
 
 

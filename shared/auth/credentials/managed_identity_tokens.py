@@ -6,7 +6,7 @@ from azure.core.credentials import AccessToken, TokenCredential
 
 from shared.auth.issuer import Issued
 from shared.auth.managed_identity import token_for
-from shared.settings import IdentitySettings
+from shared.settings import IdentitySettings, identity_setting
 from shared.times import Now
 
 
@@ -18,7 +18,7 @@ class ManagedIdentityTokens:
 
     def __init__(self, identity: IdentitySettings, credential: TokenCredential, resource: str, now: Now) -> None:
         self._client_id = identity.client_id
-        self._setting = f"POWERBI_{identity.name.upper()}_CLIENT_ID"
+        self._setting = identity_setting(identity.name, "CLIENT_ID")
         self._credential = credential
         self._resource = resource
         self._now = now
