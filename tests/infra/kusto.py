@@ -12,7 +12,7 @@ import duckdb_kql
 from shared.times import from_text
 from tests.infra.log_lines import Json
 
-NOON = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - the engine's datetimes are in UTC, and say so by saying nothing
+NOON = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - the engine's datetimes are in UTC, which they don't say
 SEVERITY = {"debug": 0, "info": 1, "warning": 2, "error": 3, "critical": 4}
 """Application Insights' figures for the levels of Python's log."""
 OF_THE_HOST = ("The listener for function 'Functions.data-landed' was unable to start.", 3)
@@ -20,8 +20,8 @@ OF_THE_HOST = ("The listener for function 'Functions.data-landed' was unable to 
 
 
 def rows(query: str, lines: Iterable[Json]) -> list[dict[str, Any]]:
-    """What the query answers where the table `traces` holds these lines, among others. Raises where it does not parse, or
-    uses what the engine does not know.
+    """What the query answers where the table `traces` holds these lines, among others. Raises where it does not
+    parse, or uses what the engine does not know.
     """
     written = [
         (_when(line, number), json.dumps(line), SEVERITY[str(line.get("level", "info"))])

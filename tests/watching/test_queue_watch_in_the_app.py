@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
 
-import pytest
 import requests
 from azure.storage.queue import QueueServiceClient
 
 from shared.queue_watch import EVENTS_QUEUE, WORKED_QUEUES
 from shared.settings import Settings
 from shared.wiring import Services
-from tests.cloud import PROJECT, Cloud
+from tests.cloud import Cloud
 from tests.emulator.host.processes import Watched
 from tests.infra import in_use
 from tests.infra.log_lines import listening
@@ -34,14 +31,6 @@ def test_every_queue_of_the_app_is_watched(cloud: Cloud) -> None:
 
 def test_where_events_go_to_a_topic_their_queue_is_not_looked_at(cloud: Cloud) -> None:
     assert watched(EVENTS_TOPIC_ENDPOINT="https://events.westeurope-1.eventgrid.azure.net") == list(WORKED_QUEUES)
-
-
-@pytest.fixture
-def host(cloud: Cloud) -> Iterator[Watched]:
-    command = [sys.executable, "-m", "emulator.host", "--port", "0", "--app-dir", str(PROJECT)]
-    process = Watched(command, os.environ)
-    yield process
-    process.kill()
 
 
 def test_the_host_runs_it_and_its_lines_reach_the_log(cloud: Cloud, host: Watched) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import textwrap
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +17,7 @@ from shared.listing import Query
 from shared.refresh.events import read
 from tests.cloud import PROJECT, Cloud
 from tests.e2e.provisioning.stage import ProvisioningStage, provision
+from tests.emulator.host.processes import Watched
 from tests.infra.kusto import rows
 from tests.infra.log_lines import Json
 from tests.infra.queries import fields
@@ -71,6 +75,52 @@ def test_every_link_within_it_leads_somewhere() -> None:
     linked = set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK.replace("\n", "")))
     assert linked - anchors == set()
     assert len(linked) >= 8
+
+
+# ---- what is pasted, pasted
+needs_tools = pytest.mark.skipif(
+    not all(shutil.which(tool) for tool in ("bash", "curl", "jq")), reason="needs bash, curl and jq"
+)
+STAND_INS = """
+az() { case "$1 $2" in 'account get-access-token') echo "$TOKEN" ;; *) printf '%s\\n' "$*" >> calls ;; esac; }
+azd() { echo "API_SCOPE='api://scope'"; echo "STORAGE_ACCOUNT_NAME='stpb'"; }
+"""
+"""The clouds' own tools: az notes what it is asked for."""
+
+
+def paste(*scripts: str, where: Path, **variables: str) -> str:
+    """What one shell prints in which these are pasted, one after the other."""
+    script = "\n".join(["set -euo pipefail", STAND_INS, *scripts])
+    command, environment = ["bash", "-c", script], {"PATH": os.environ["PATH"], **variables}
+    done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@needs_tools
+def test_the_app_can_be_called_as_it_says(cloud: Cloud, host: Watched, tmp_path: Path) -> None:
+    url = host.printed(r"^READY (\S+)$")[0][1]
+    where = {"API_URL": f"{url}/api", "TOKEN": cloud.caller_token("operator")}
+    [first] = [block for block in blocks("bash") if "api() {" in block]
+    assert "az login" in first
+    told = paste(first, "api GET readiness | jq .status", where=tmp_path, **where)
+    assert told.splitlines()[-1] == '"ready"'
+    refresh = re.findall(r"`(api POST refresh-runs [^`]+)`", RUNBOOK)[0]
+    first_id, second_id = paste(first, *[f"{refresh} | jq .id"] * 2, where=tmp_path, **where).splitlines()
+    assert first_id == second_id != "null"
+
+
+@needs_tools
+def test_dead_letters_go_back_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "events.json").write_text('[{"id": "one", "data": {"a": "x y"}}, {"id": "two"}]')
+    tools, loop = (next(block for block in blocks("bash") if part in block) for part in ("show() {", "while read"))
+    paste(tools, loop, where=tmp_path, STORAGE_ACCOUNT_NAME="stpb")
+    put = [call for call in (tmp_path / "calls").read_text().splitlines() if call.startswith("storage message put")]
+    assert [re.findall(r"--content (.+?) --time", call)[0] for call in put] == [
+        '{"id":"one","data":{"a":"x y"}}',
+        '{"id":"two"}',
+    ]
+    assert all("--queue-name data-landed" in call and "--time-to-live -1" in call for call in put)
 
 
 # ---- replaying
