@@ -31,17 +31,25 @@ class FlightCache(Generic[K, V]):
         self._flights: dict[K, Future[V]] = {}
 
     def get(self, key: K, make: Callable[[], V], fresh: Callable[[V], bool] = lambda _: True) -> V:
-        """The kept value if it is `fresh`, else the one that `make` gives (called by one thread at a time per key)."""
+        """The kept value if it is `fresh`, else the one that `make` gives (called by one thread at a time per key).
+
+        Whoever waited for a value that was begun too early to be fresh for them has it made once more.
+        """
+        value, ours = self._kept_or_made(key, make, fresh)
+        return value if ours or fresh(value) else self._kept_or_made(key, make, fresh)[0]
+
+    def _kept_or_made(self, key: K, make: Callable[[], V], fresh: Callable[[V], bool]) -> tuple[V, bool]:
+        """The value, and whether this thread has made it."""
         with self._lock:
             kept = self._kept.get(key)
             if kept is not None and fresh(kept):
                 self._kept.move_to_end(key)
-                return kept
+                return kept, False
             flight = self._flights.get(key)
             ours = flight is None
             if flight is None:
                 flight = self._flights[key] = Future()
-        return self._fly(key, make, flight) if ours else self._await(flight)
+        return self._fly(key, make, flight) if ours else self._await(flight), ours
 
     def forget(self, key: K) -> None:
         """Drop the value of `key`; one that is being made now is still kept when it comes."""
