@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.host.processes import HostProcess, Storage, running_azurite
+from tests.azurite import Azurite
+from tests.emulator.host.processes import HostProcess, Storage
 
 StartHost = Callable[..., HostProcess]
 
 
 @pytest.fixture(scope="session")
-def storage() -> Iterator[Storage]:
-    """One Azurite for each test worker."""
-    with running_azurite() as storage:
-        yield storage
+def storage(storage_service: Azurite) -> Storage:
+    """The account in which a host's queues and timer states lie."""
+    return Storage(storage_service.connection_string("app"))
 
 
 @pytest.fixture

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
-import secrets
 import signal
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from azure.storage.queue import QueueClient, QueueServiceClient
-
-from emulator.toolchain import azurite_command
 
 PROJECT = Path(__file__).parents[3]
 T = TypeVar("T")
@@ -156,18 +151,3 @@ class Storage:
     def count(self, name: str) -> int:
         """Messages of a queue, those that are hidden included."""
         return self.existing(name).get_queue_properties().approximate_message_count or 0
-
-
-@contextmanager
-def running_azurite() -> Iterator[Storage]:
-    """Storage in memory, with a key made now."""
-    key = base64.b64encode(secrets.token_bytes(64)).decode()
-    options = ["--silent", "--disableTelemetry", "--skipApiVersionCheck", "--inMemoryPersistence"]
-    ports = [word for kind in ("blob", "queue", "table") for word in (f"--{kind}Port", "0")]
-    process = Watched([*azurite_command(), *options, *ports], {**os.environ, "AZURITE_ACCOUNTS": f"host:{key}"})
-    try:
-        listening = process.printed(r"(Blob|Queue|Table) service is successfully listening at (\S+)", 3)
-        endpoints = "".join(f"{matched[1]}Endpoint={matched[2]}/host;" for matched in listening)
-        yield Storage(f"DefaultEndpointsProtocol=http;AccountName=host;AccountKey={key};{endpoints}")
-    finally:
-        process.kill()
