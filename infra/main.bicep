@@ -228,31 +228,18 @@ module landingEvents 'modules/landing-events.bicep' = {
   dependsOn: [app]
 }
 
-module alerts 'modules/alerts.bicep' = {
-  name: 'alerts'
+module alertsAndWorkbook 'modules/watching.bicep' = {
+  name: 'watching'
   scope: group
   params: {
     environmentName: environmentName
     location: location
     tags: allTags
     actionGroupName: names.actions
-    emails: watching.alertEmails
-    runbookUrl: watching.runbookUrl
+    settings: watching
     componentId: monitoring.outputs.componentId
     topicId: landingZone.outputs.topicId
     topicLocation: landingLocation
-    embedLatencyMilliseconds: watching.embedLatencyMilliseconds
-  }
-}
-
-module workbook 'modules/workbook.bicep' = {
-  name: 'workbook'
-  scope: group
-  params: {
-    environmentName: environmentName
-    location: location
-    tags: allTags
-    componentId: monitoring.outputs.componentId
   }
 }
 
