@@ -13,13 +13,11 @@ from shared.embed.documents import EmbedDocument, GrantIdentity, read_embed_docu
 from shared.embed.request import EmbedTokenRequest
 from shared.errors import InvalidRequest
 from shared.validation import check
+from tests.seeded import ANALYTICS, APPLICATIONS, BY_CUSTOMER, SALES
 
 Json = dict[str, Any]
 
-APP = "550ae5f4-9716-4042-b182-4e5f60718205"
-WORKSPACE = "d4000000-0000-4000-8000-000000000001"
-REPORT = "f6000000-0000-4000-8000-000000000002"
-DATASET = "e5000000-0000-4000-8000-000000000002"
+APP = APPLICATIONS["customer-portal"].client_id
 
 
 def grant(**changes: Any) -> Json:
@@ -28,7 +26,7 @@ def grant(**changes: Any) -> Json:
 
 def document(*grants: Json, **changes: Any) -> Json:
     return {
-        "reports": {"margin": {"workspaceId": WORKSPACE, "reportId": REPORT}},
+        "reports": {"margin": {"workspaceId": ANALYTICS, "reportId": BY_CUSTOMER}},
         "clients": {"portal": {"appIds": [APP], "grants": list(grants or (grant(),))}},
         **changes,
     }
@@ -125,8 +123,8 @@ def test_the_least_life_of_a_token_is_a_duration_from_5_to_50_minutes(life: obje
     ("changes", "path"),
     [
         ({"schemaVersion": 2}, "schemaVersion"),
-        ({"reports": {"two words": {"workspaceId": WORKSPACE, "reportId": REPORT}}}, "reports"),
-        ({"reports": {"margin": {"workspaceId": WORKSPACE, "reportId": "first"}}}, "reports.margin.reportId"),
+        ({"reports": {"two words": {"workspaceId": ANALYTICS, "reportId": BY_CUSTOMER}}}, "reports"),
+        ({"reports": {"margin": {"workspaceId": ANALYTICS, "reportId": "first"}}}, "reports.margin.reportId"),
         ({"clients": {"portal": {"appIds": [], "grants": [grant()]}}}, "clients.portal.appIds"),
         ({"clients": {"portal": {"appIds": [APP], "grants": []}}}, "clients.portal.grants"),
     ],
@@ -155,9 +153,9 @@ def test_all_faults_are_told_at_once_those_of_form_and_those_of_meaning() -> Non
 
 def test_a_composite_model_names_its_datasets() -> None:
     composite = document()
-    composite["reports"]["margin"]["datasets"] = [{"datasetId": DATASET.upper(), "xmla": "readOnly"}]
+    composite["reports"]["margin"]["datasets"] = [{"datasetId": SALES.upper(), "xmla": "readOnly"}]
     dataset = read(composite).reports["margin"].datasets[0]
-    assert (dataset.dataset_id, dataset.workspace_id, dataset.xmla) == (DATASET, None, "readOnly")
+    assert (dataset.dataset_id, dataset.workspace_id, dataset.xmla) == (SALES, None, "readOnly")
 
 
 @pytest.mark.parametrize(

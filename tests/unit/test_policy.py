@@ -20,6 +20,7 @@ from shared.provisioning.request import ProvisioningRequest
 from shared.provisioning.rules import broken_rules
 from shared.validation import check
 from tests.cloud import PROJECT
+from tests.seeded import ANALYTICS
 
 Json = dict[str, Any]
 SAMPLE = (PROJECT / "config/policy.yaml").read_bytes()
@@ -173,7 +174,7 @@ def test_what_is_accepted_carries_what_the_policy_decided() -> None:
     ],
 )
 def test_only_what_is_named_may_be_touched(target: Target, refusal: type[Exception] | None) -> None:
-    ids = ["d4000000-0000-4000-8000-000000000001"]
+    ids = [ANALYTICS]
     policy = changed(touch={"namePrefixes": ["FIN-"], "capacities": ["premium-eu"], "workspaceIds": ids})
     guard = Guard(lambda: policy)
     if refusal is None:

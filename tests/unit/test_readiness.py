@@ -5,21 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from shared.errors import Evidence, Misconfigured
 from shared.readiness.report import Check, Readiness, Skipped
-
-START = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
+from tests.doubles.clock import DAY, MINUTE, SECOND, Clock
 
 
 def raises(error: BaseException) -> Callable[[], str]:
@@ -77,9 +67,9 @@ def test_the_report_is_kept_for_a_minute() -> None:
     clock, runs = Clock(), iter(range(9))
     readiness = Readiness([Check("counted", lambda: str(next(runs)), "")], clock)
     assert entries(readiness)[0]["evidence"] == "0"
-    clock.now = START + timedelta(seconds=59)
+    clock.advance(59 * SECOND)
     assert entries(readiness)[0]["evidence"] == "0"
-    clock.now = START + timedelta(seconds=60)
+    clock.advance(SECOND)
     assert entries(readiness)[0]["evidence"] == "1"
 
 
@@ -87,7 +77,7 @@ def test_a_clock_that_is_set_back_does_not_keep_a_report_for_ever() -> None:
     clock, runs = Clock(), iter(range(9))
     readiness = Readiness([Check("counted", lambda: str(next(runs)), "")], clock)
     readiness.report()
-    clock.now = START - timedelta(days=1)
+    clock.advance(-DAY)
     assert entries(readiness)[0]["evidence"] == "1"
 
 
@@ -139,7 +129,7 @@ def test_a_check_that_hangs_is_given_up_and_not_started_again_until_it_ends() ->
     slow, quick = entries(readiness)
     assert (slow["status"], slow["remedy"], quick["status"]) == ("failed", "Look at the network.", "passed")
     assert quick["ms"] < 50
-    clock.now += timedelta(minutes=1)
+    clock.advance(MINUTE)
     assert entries(readiness)[0]["status"] == "failed"
     assert started[0] == 1
     release.set()

@@ -17,17 +17,13 @@ from shared.refresh.documents import (
     read_refresh_document,
     warnings,
 )
+from tests.seeded import ANALYTICS, CALENDAR, MARGIN, SALES
 
 Json = dict[str, Any]
 
-WORKSPACE = "d4000000-0000-4000-8000-000000000001"
-SALES = "e5000000-0000-4000-8000-000000000002"
-MARGIN = "e5000000-0000-4000-8000-000000000003"
-CALENDAR = "e5000000-0000-4000-8000-000000000001"
-
 
 def dataset(dataset_id: str = SALES, **changes: Any) -> Json:
-    return {"workspaceId": WORKSPACE, "datasetId": dataset_id, "capacity": "premium", **changes}
+    return {"workspaceId": ANALYTICS, "datasetId": dataset_id, "capacity": "premium", **changes}
 
 
 def rule(**changes: Any) -> Json:
@@ -55,10 +51,10 @@ def test_the_sample_is_valid_and_quiet() -> None:
 
 
 def test_what_is_left_out_has_the_documented_defaults() -> None:
-    policy = read(document(sales={"workspaceId": WORKSPACE, "datasetId": SALES.upper()})).policy_by_alias("sales")
+    policy = read(document(sales={"workspaceId": ANALYTICS, "datasetId": SALES.upper()})).policy_by_alias("sales")
     assert policy == DatasetPolicy(
         alias="sales",
-        workspace_id=WORKSPACE,
+        workspace_id=ANALYTICS,
         dataset_id=SALES,
         premium=False,
         quiet_period=timedelta(minutes=2),
@@ -77,9 +73,9 @@ def test_everything_that_the_contract_shows_is_read() -> None:
     text = f"""
 schemaVersion: 1
 datasets:
-  calendar: {{workspaceId: {WORKSPACE}, datasetId: {CALENDAR}, capacity: shared}}
+  calendar: {{workspaceId: {ANALYTICS}, datasetId: {CALENDAR}, capacity: shared}}
   sales:
-    workspaceId: {WORKSPACE}
+    workspaceId: {ANALYTICS}
     datasetId: {SALES}
     dependsOn: [calendar]
     capacity: premium

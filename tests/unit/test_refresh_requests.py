@@ -9,10 +9,10 @@ import pytest
 from shared.errors import InvalidRequest
 from shared.refresh.requests import RefreshRunRequest
 from shared.validation import check
+from tests.seeded import ANALYTICS, SALES
 
 Json = dict[str, Any]
-WORKSPACE = "d4000000-0000-4000-8000-000000000001"
-DATASET = "E5000000-0000-4000-8000-000000000002"
+DATASET = SALES.upper()
 
 
 def read(**body: Any) -> RefreshRunRequest:
@@ -27,16 +27,16 @@ def faults(**body: Any) -> dict[str, str]:
 
 def test_a_dataset_is_named_by_its_alias_or_by_both_ids() -> None:
     assert read(dataset="sales").dataset == "sales"
-    assert read(workspaceId=WORKSPACE, datasetId=DATASET).dataset_id == DATASET.lower()
+    assert read(workspaceId=ANALYTICS, datasetId=DATASET).dataset_id == DATASET.lower()
 
 
 @pytest.mark.parametrize(
     "body",
     [
         {},
-        {"workspaceId": WORKSPACE},
+        {"workspaceId": ANALYTICS},
         {"datasetId": DATASET},
-        {"dataset": "sales", "workspaceId": WORKSPACE, "datasetId": DATASET},
+        {"dataset": "sales", "workspaceId": ANALYTICS, "datasetId": DATASET},
         {"dataset": "sales", "datasetId": DATASET},
     ],
 )

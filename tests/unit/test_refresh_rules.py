@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from shared.refresh.documents import RefreshDocument, read_refresh_document
 from shared.refresh.patterns import parse_path
 from shared.refresh.rules import Match, RefreshObject, matches
-
-SALES = "e5000000-0000-4000-8000-000000000002"
-CALENDAR = "e5000000-0000-4000-8000-000000000001"
+from tests.seeded import ANALYTICS, CALENDAR, SALES
 
 
 def captured(pattern: str, path: str) -> dict[str, str] | None:
@@ -113,11 +111,10 @@ def test_a_hostile_name_costs_no_more_than_a_long_one() -> None:
 
 
 def document(*rules: dict[str, Any]) -> RefreshDocument:
-    workspace = "d4000000-0000-4000-8000-000000000001"
     data = {
         "datasets": {
-            "sales": {"workspaceId": workspace, "datasetId": SALES.upper(), "capacity": "premium"},
-            "calendar": {"workspaceId": workspace, "datasetId": CALENDAR, "capacity": "shared"},
+            "sales": {"workspaceId": ANALYTICS, "datasetId": SALES.upper(), "capacity": "premium"},
+            "calendar": {"workspaceId": ANALYTICS, "datasetId": CALENDAR, "capacity": "shared"},
         },
         "rules": list(rules),
     }
