@@ -16,7 +16,7 @@ LONGEST_NAME = 200
 
 
 def rendered(workspace: Json, now: datetime) -> Json:
-    """A Group. What only workspaces on a capacity have is left out for the others."""
+    """A Group. What only workspaces on a capacity have is left out for the others; the capacity's id is in capitals."""
     capacity = capacity_of(workspace, now)
     group: Json = {
         "id": workspace["id"],
@@ -26,7 +26,7 @@ def rendered(workspace: Json, now: datetime) -> Json:
         "name": workspace["name"],
     }
     if capacity != SHARED:
-        group |= {"capacityId": capacity, "defaultDatasetStorageFormat": workspace["storageFormat"]}
+        group |= {"capacityId": capacity.upper(), "defaultDatasetStorageFormat": workspace["storageFormat"]}
     return group
 
 

@@ -12,9 +12,10 @@ from emulator.powerbi import answers
 Test = Callable[[Json], bool]
 Value = Callable[[Json], Any]
 _TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<word>[A-Za-z_@][\w.]*)|(?P<number>-?\d+)|(?P<mark>[(),/:]))")
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": lambda left, right: bool(left == right),
-    "ne": lambda left, right: bool(left != right),
+    "eq": lambda left, right: _folded(left) == _folded(right),
+    "ne": lambda left, right: _folded(left) != _folded(right),
 }
 _MATCHES: dict[str, Callable[[str, str], bool]] = {
     "contains": lambda text, part: part in text,
@@ -26,12 +27,17 @@ _CONSTANTS = {"true": True, "false": False, "null": None}
 
 
 def compiled(text: str) -> Test:
-    """A test of records for a `$filter`; a comparison with `eq` minds case. Raises 400 for what it can't read."""
+    """A test of records for a `$filter`; `eq` minds case, but for ids. Raises 400 for what it can't read."""
     parser = _Parser(text)
     test = parser.either()
     if parser.here():
         raise unreadable(text)
     return test
+
+
+def _folded(value: Any) -> Any:
+    """Ids are the same in whatever case."""
+    return value.lower() if isinstance(value, str) and _GUID.fullmatch(value) else value
 
 
 def unreadable(text: str) -> Exception:

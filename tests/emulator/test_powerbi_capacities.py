@@ -47,7 +47,7 @@ def test_an_assignment_is_accepted_at_once_and_done_a_while_later(driver: Driver
     shown = driver.call("GET", STATUS).body
     assert (shown["status"], shown["capacityId"]) == ("CompletedSuccessfully", PREMIUM)
     assert shown["endTime"] == "2026-11-22T12:01:00.000Z"
-    assert driver.call("GET", f"/groups/{REFERENCE}").body["capacityId"] == PREMIUM
+    assert driver.call("GET", f"/groups/{REFERENCE}").body["capacityId"] == PREMIUM.upper()
 
 
 @pytest.mark.documented("Groups_AssignToCapacity: the all-zero id takes the workspace off")

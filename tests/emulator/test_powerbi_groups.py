@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulator.powerbi_driver import REFERENCE, SALES, SALES_REPORT, STRANGERS, Driver
+from tests.emulator.powerbi_driver import CAPACITIES, REFERENCE, SALES, SALES_REPORT, STRANGERS, Driver
 
 
 @pytest.fixture
@@ -35,6 +35,14 @@ def test_what_belongs_to_a_capacity_is_left_out_on_shared(driver: Driver) -> Non
         "type": "Workspace",
         "name": "Shared Reference",
     }
+
+
+@pytest.mark.observed("WeAreRetail/terraform-provider-powerbi: captures; only the id of the capacity is in capitals")
+def test_a_workspace_names_its_capacity_in_capitals(driver: Driver) -> None:
+    sales = driver.call("GET", f"/groups/{SALES}").body
+    assert (sales["capacityId"], sales["id"]) == (CAPACITIES["premium-eu"].upper(), SALES)
+    for text in (sales["capacityId"], sales["capacityId"].lower()):
+        assert names(driver, f"capacityId eq '{text}'") == ["Sales Analytics"]
 
 
 @pytest.mark.documented("Groups_GetGroups, examples of $filter; case by public clients")
