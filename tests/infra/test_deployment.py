@@ -95,7 +95,7 @@ def test_no_workflow_knows_a_secret_and_each_may_do_no_more_than_it_must(name: s
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_every_action_is_pinned_to_a_commit_and_says_which_version_that_is(name: str) -> None:
     used = re.findall(r"(?m)^\s+(?:- )?uses: (.+)$", WORKFLOWS[name].read_text())
-    pinned = r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/deploy-stage\.yml"
+    pinned = r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/(ci|deploy-stage)\.yml"
     assert [each for each in used if not re.fullmatch(pinned, each)] == []
 
 
@@ -128,9 +128,10 @@ def test_a_pull_request_shows_what_would_change_in_each_environment_with_a_reade
     assert "--validation-level ProviderNoRbac" in job["steps"][-1]["run"]
 
 
-def test_one_package_goes_from_stage_to_stage() -> None:
+def test_one_package_that_passed_the_checks_goes_from_stage_to_stage() -> None:
     jobs = workflow("deploy")["jobs"]
     assert [jobs[stage]["needs"] for stage in STAGES] == [["package"], ["dev"], ["test"]]
+    assert (jobs["package"]["needs"], jobs["checks"]["uses"]) == (["checks"], "./.github/workflows/ci.yml")
     assert {jobs[stage]["uses"] for stage in STAGES} == {"./.github/workflows/deploy-stage.yml"}
     assert [jobs[stage]["with"]["stage"] for stage in STAGES] == list(STAGES)
 
