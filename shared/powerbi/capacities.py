@@ -1,28 +1,16 @@
-"""Capacities, and putting workspaces on them: accepted at once, done a while later."""
+"""Putting workspaces on capacities: accepted at once, done a while later."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.powerbi.answers import one, several
+from shared.powerbi.answers import one
 from shared.powerbi.groups import Group
 from shared.powerbi.guardrails import Target
 from shared.powerbi.transport import Transport, path_of
 
 NO_CAPACITY = "00000000-0000-0000-0000-000000000000"
 """Puts a workspace back on shared capacity."""
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """A capacity on which the identity has a right; the id in lower case."""
-
-    id: str
-    name: str
-    sku: str
-    state: str
-    right: str
-    """`Assign` or `Admin`."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +21,6 @@ class Assignment:
     """`Pending`, `InProgress`, `CompletedSuccessfully` or `AssignmentFailed`."""
     capacity_id: str
     """Where it goes; empty for shared capacity."""
-
-
-def list_capacities(transport: Transport, *, identity: str) -> list[Capacity]:
-    """All on which the identity has a right; there is no paging.
-
-    Source   Capacities - Get Capacities
-    """
-    answer = transport.call("capacities.list", "GET", path_of("capacities"), identity=identity)
-    return [
-        Capacity(
-            id=fields.text("id").lower(),
-            name=fields.text("displayName"),
-            sku=fields.text("sku"),
-            state=fields.text("state"),
-            right=fields.text("capacityUserAccessRight"),
-        )
-        for fields in several(answer)
-    ]
 
 
 def assign_to_capacity(transport: Transport, group: Group, capacity_id: str, *, identity: str) -> str:

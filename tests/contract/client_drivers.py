@@ -139,7 +139,6 @@ DRIVERS: dict[str, Driver] = {
     "capacities.assignment_status": lambda world: capacities.assignment_status(
         world.transport, SALES.id, identity=OPERATIONS
     ),
-    "capacities.list_capacities": lambda world: capacities.list_capacities(world.transport, identity=OPERATIONS),
     "datasets.get_dataset": lambda world: datasets.get_dataset(world.transport, SALES.id, MARGIN, identity="embed"),
     "embed_tokens.generate_token": _generate_token,
     "group_users.add_member": _add_member,
