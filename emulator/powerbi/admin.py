@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emulator.http import Answer, Json
-from emulator.powerbi import admin_items, answers, groups, odata
+from emulator.powerbi import admin_items, answers, groups
 from emulator.powerbi.admin_items import check_grant, check_word
 from emulator.powerbi.operation import Operation, Visit
 from emulator.powerbi.users import members_of
@@ -17,10 +17,7 @@ def list_groups(visit: Visit) -> Answer:
     check_grant(visit)
     top = _top(visit)
     expanded = _expanded(visit)
-    text = visit.call.query.get("$filter")
-    wanted = odata.compiled(text) if text else None
-    everything = [_rendered(visit, workspace) for workspace in visit.state.workspaces.values()]
-    found = [group for group in everything if wanted is None or wanted(group)]
+    found = visit.filtered([_rendered(visit, workspace) for workspace in visit.state.workspaces.values()])
     start = visit.whole_number("$skip", 0)
     page = [_without(group, set(EXPANDABLE) - expanded) for group in found]
     return answers.listing("groups", page[start : start + top], **{"@odata.count": len(found)})

@@ -14,7 +14,6 @@ from emulator.powerbi import (
     dataflows,
     dataset_users,
     datasets,
-    odata,
     pipelines,
     reports,
     users,
@@ -171,10 +170,7 @@ def _item(visit: Visit, kind: str, name: str) -> Json:
 
 def _page(kind: str, visit: Visit, records: list[Json]) -> Answer:
     """Those that pass `$filter`, from `$skip` on, no more than `$top`."""
-    text = visit.call.query.get("$filter")
-    wanted = odata.compiled(text) if text else None
-    found = [record for record in records if wanted is None or wanted(record)]
-    return answers.listing(kind, visit.page(found, MOST))
+    return answers.listing(kind, visit.page(visit.filtered(records), MOST))
 
 
 OPERATIONS = (

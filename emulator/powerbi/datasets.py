@@ -95,6 +95,14 @@ def dataflow_links(dataset: Json) -> list[Json]:
     ]
 
 
+def list_tables(visit: Visit) -> Answer:
+    """Of a dataset into which rows are pushed; of a model nothing is found."""
+    dataset = visit.dataset(visit.workspace())
+    if dataset["mode"] != "Push":
+        raise answers.not_found()
+    return answers.listing("tables", [{"name": table, "columns": []} for table in dataset["tables"]])
+
+
 def take_over(visit: Visit) -> Answer:
     """The caller becomes the owner, who alone may change the schedule and the parameters."""
     visit.dataset(visit.workspace("Contributor"))["owner"] = visit.caller.key
@@ -113,6 +121,7 @@ _IN_GROUP = (
     Operation("GET", _DATASET, get_dataset, both("Dataset")),
     Operation("DELETE", _DATASET, delete_dataset, writing("Dataset")),
     Operation("GET", _DATASET + "/datasources", list_datasources, both("Dataset")),
+    Operation("GET", _DATASET + "/tables", list_tables, both("Dataset")),
 )
 OPERATIONS = (
     Operation("GET", IN_GROUP + "/datasets/upstreamDataflows", list_upstream_dataflows, both("Dataset")),

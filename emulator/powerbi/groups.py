@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from emulator.http import Answer, Json
-from emulator.powerbi import answers, odata
+from emulator.powerbi import answers
 from emulator.powerbi.access import Caller, capacity_of, right_in
 from emulator.powerbi.operation import Operation, Visit, both, writing
 from emulator.powerbi.state import PERSONAL, SHARED, State
@@ -49,8 +49,7 @@ def list_groups(visit: Visit) -> Answer:
         for workspace in accessible(visit.state, visit.caller, visit.now)
         if not workspace["created"] or visit.now >= moment(workspace["created"]) + lag
     ]
-    wanted = odata.compiled(visit.call.query["$filter"]) if visit.call.query.get("$filter") else None
-    found = [group for group in seen if wanted is None or wanted(group)]
+    found = visit.filtered(seen)
     page = visit.page(found, visit.switch("groupsPageSize"))
     return answers.listing("groups", page, **{"@odata.count": len(found)})
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from emulator.http import Answer, Call, Json, Refusal
-from emulator.powerbi import access, answers
+from emulator.powerbi import access, answers, odata
 from emulator.powerbi.access import Caller
 from emulator.powerbi.state import State
 
@@ -84,6 +84,11 @@ class Visit:
         if not text.strip().isdecimal() or int(text) < lowest:
             raise answers.invalid(f"Parameter {name} is missing or invalid")
         return int(text)
+
+    def filtered(self, records: list[Json]) -> list[Json]:
+        """The records that pass `$filter`; all without one."""
+        text = self.call.query.get("$filter")
+        return list(filter(odata.compiled(text), records)) if text else records
 
     def page(self, records: list[Json], size: int) -> list[Json]:
         """The records that `$skip` and `$top` ask for; no more than `size` without `$top`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emulator.http import Answer, Json
-from emulator.powerbi import answers, odata
+from emulator.powerbi import answers
 from emulator.powerbi.operation import Operation, Visit
 
 _BODY: Json = {"displayName": "string"}
@@ -13,10 +13,7 @@ _PAGE = 5000
 def list_profiles(visit: Visit) -> Answer:
     """The caller's own."""
     own = [_rendered(profile) for profile in _own(visit)]
-    text = visit.call.query.get("$filter")
-    wanted = odata.compiled(text) if text else None
-    found = [profile for profile in own if wanted is None or wanted(profile)]
-    return answers.listing("profiles", visit.page(found, _PAGE))
+    return answers.listing("profiles", visit.page(visit.filtered(own), _PAGE))
 
 
 def get_profile(visit: Visit) -> Answer:

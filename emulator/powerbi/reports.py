@@ -41,9 +41,9 @@ def rendered(report: Json, api_host: str) -> Json:
 
 
 def list_reports(visit: Visit) -> Answer:
-    """All of the workspace; there is no paging."""
+    """All of the workspace; there is no paging, but a filter."""
     found = visit.state.within("reports", visit.workspace()["id"])
-    return answers.listing("reports", [rendered(record, visit.call.host) for record in found])
+    return answers.listing("reports", visit.filtered([rendered(record, visit.call.host) for record in found]))
 
 
 def get_report(visit: Visit) -> Answer:

@@ -138,6 +138,9 @@ def _items(driver: Driver, place: _Place) -> None:
         driver.call("GET", where + path, who=who)
     for path in ("", f"/{place.board}", f"/{place.board}/tiles", f"/{place.board}/tiles/{TILE}"):
         driver.call("GET", f"{where}/dashboards{path}", who=who)
+    driver.patch(datasets={model: {"mode": "Push", "tables": ["Sales"]}})
+    driver.call("GET", f"{where}/datasets/{model}/tables", who=who)
+    driver.patch(datasets={model: {"mode": "Import"}})
     user = {"identifier": "chloe@contoso.com", "principalType": "User"}
     for method, right in (("POST", "ReadReshare"), ("PUT", "Read")):
         body = user | {"datasetUserAccessRight": right}

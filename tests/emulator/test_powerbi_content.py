@@ -62,6 +62,21 @@ def test_the_reports_are_those_of_the_workspace_with_their_kind(driver: Driver) 
     assert driver.call("GET", f"/groups/{REFERENCE}/reports").value == []
 
 
+@pytest.mark.observed("DataHub's source takes the first of GET reports?$filter=id eq '…' for the one it wants")
+def test_a_report_can_be_asked_for_in_the_list(driver: Driver) -> None:
+    listed = driver.call("GET", f"/groups/{SALES}/reports", query={"$filter": f"id eq '{INVOICE}'"}).value
+    assert [report["id"] for report in listed] == [INVOICE]
+
+
+@pytest.mark.documented("PushDatasets_GetTablesInGroup")
+@pytest.mark.assumed("what it answers for a model, at which OpenMetadata asks it all the same")
+def test_only_a_push_dataset_tells_its_tables(driver: Driver) -> None:
+    tables = f"/groups/{SALES}/datasets/{MARGIN_MODEL}/tables"
+    assert driver.call("GET", tables).status == 404
+    driver.patch(datasets={MARGIN_MODEL: {"mode": "Push"}})
+    assert [table["name"] for table in driver.call("GET", tables).value] == ["Margin", "Customer"]
+
+
 @pytest.mark.observed("migueesc123/PowerBIRESTAPI#19: rdlEmbed, and a config in the embed URL")
 @pytest.mark.parametrize(("report", "page"), [(MARGIN_REPORT, "reportEmbed"), (INVOICE, "rdlEmbed")])
 def test_the_embed_url_names_report_workspace_and_cluster(driver: Driver, report: str, page: str) -> None:
