@@ -60,7 +60,7 @@ param networking = {
 param people = {
   operatorsGroupId: readEnvironmentVariable('OPERATORS_GROUP_ID', '')
   deployerPrincipalId: readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
-  deployerPrincipalType: 'User'
+  deployerPrincipalType: readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'User')
 }
 
 var alertEmail = readEnvironmentVariable('ALERT_EMAIL', '')

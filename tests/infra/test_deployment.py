@@ -152,6 +152,7 @@ def test_workflows_hand_over_every_variable_that_the_parameters_read(stage: str)
     read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", estate().stages[stage].text))
     for job in (workflow("deploy")["jobs"]["what-if"], workflow("deploy-stage")["jobs"]["deploy"]):
         assert read == set(job["env"])
+        assert job["env"]["AZURE_PRINCIPAL_TYPE"] == "ServicePrincipal"  # a role assignment of another type is refused
 
 
 def test_scripts_and_workflows_read_only_outputs_that_the_template_has() -> None:
