@@ -1,4 +1,7 @@
-"""Drives `process.py`: Microsoft's worker library with this app, as tests see it."""
+"""Drives `process.py`: Microsoft's worker library with this app, as tests see it.
+
+The process that carries the library's messages over gRPC is not here: Microsoft publishes it as source alone.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +50,13 @@ class Library:
 
     def index(self) -> None:
         """Let the library import the app and find its functions."""
-        found = self.ask(do="index")
+        self._remember(self.ask(do="index"))
+
+    def specialise(self, placeholder: Path, environment: Mapping[str, str]) -> None:
+        """The same in a worker that was waiting for an app, any app, in a folder without one."""
+        self._remember(self.ask(do="specialise", placeholder=str(placeholder), environment=dict(environment)))
+
+    def _remember(self, found: Json) -> None:
         self.functions, self.indexing = found["functions"], found["milliseconds"]
 
     def of_kind(self, kind: str) -> list[str]:
@@ -64,20 +74,33 @@ class Library:
 
 @contextmanager
 def worker(deployment: Deployment, environment: Mapping[str, str]) -> Iterator[Library]:
-    """A worker process with nothing but that deployment."""
+    """A worker process with nothing but that deployment, started for it."""
+    with _process(deployment, deployment.root, environment) as library:
+        library.index()
+        yield library
+
+
+@contextmanager
+def specialised_worker(deployment: Deployment, environment: Mapping[str, str], placeholder: Path) -> Iterator[Library]:
+    """One that was started before anybody knew for which app, as Azure keeps them at hand for cold starts."""
+    with _process(deployment, placeholder, {"PATH": "/usr/bin"}) as library:
+        library.specialise(placeholder, environment)
+        yield library
+
+
+@contextmanager
+def _process(deployment: Deployment, directory: Path, environment: Mapping[str, str]) -> Iterator[Library]:
     with subprocess.Popen(
         deployment.command(),
-        cwd=deployment.root,
+        cwd=directory,
         env=deployment.environment(environment),
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as process:
-        library = Library(process)
         try:
-            library.index()
-            yield library
+            yield Library(process)
         finally:
             assert process.stdin is not None
             process.stdin.close()

@@ -24,7 +24,7 @@ class Worker:
     """The library, indexed and ready to invoke."""
 
     def __init__(self, app: Path) -> None:
-        protos = importlib.import_module("protos")  # beside this file, which is all that is on the path
+        protos = importlib.import_module("protos")  # in the worker's folder, beside this file
         self._library = importlib.import_module("azure_functions_runtime")
         self._message, self._protos = protos.Message, protos.Protos
         self._app = app
@@ -36,11 +36,27 @@ class Worker:
         return dict(await getattr(self, f"_do_{command.pop('do')}")(**command))
 
     async def _do_index(self) -> Json:
+        """What a host asks of a worker that it has started for an app."""
         began = time.perf_counter()
+        await self._init(self._app)
+        return await self._found(began)
+
+    async def _do_specialise(self, placeholder: str, environment: Json) -> Json:
+        """What a host asks of a worker that was started before it had an app: now it gets one, with its settings."""
+        await self._init(Path(placeholder))
+        began = time.perf_counter()
+        wanted = self._message(environment_variables=environment, function_app_directory=str(self._app))
+        asked = self._request(function_environment_reload_request=wanted)
+        self._expect((await self._library.function_environment_reload_request(asked)).result)
+        return await self._found(began)
+
+    async def _init(self, folder: Path) -> None:
         self._library.start_threadpool_executor()
-        asked = self._request(worker_init_request=self._message(capabilities={}, function_app_directory=str(self._app)))
-        started = await self._library.worker_init_request(asked)
-        self._expect(started.result)
+        asked = self._request(worker_init_request=self._message(capabilities={}, function_app_directory=str(folder)))
+        self._expect((await self._library.worker_init_request(asked)).result)
+
+    async def _found(self, began: float) -> Json:
+        """The functions that the library has found, and how many milliseconds it took."""
         found = await self._library.functions_metadata_request(self._request())
         functions = found.function_metadata_results or []
         self._ids = {one.name: one.function_id for one in functions}

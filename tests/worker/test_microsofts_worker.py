@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sysconfig
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ import function_app
 from emulator import seed
 from tests.cloud import Cloud
 from tests.worker.deployment import Deployment
-from tests.worker.library import Library, environment_in, needs_the_library, worker
+from tests.worker.library import Library, environment_in, needs_the_library, specialised_worker, worker
 
 pytestmark = needs_the_library
 Json = dict[str, Any]
@@ -44,14 +46,18 @@ def library(emulated: Cloud, deployment: Deployment) -> Iterator[Library]:
 
 def test_it_finds_every_function_with_its_trigger(library: Library) -> None:
     declared = {}
-    for function in function_app.app.get_functions():
+    for function in _declared():
         trigger = function.get_trigger()
         assert trigger is not None
-        declared[function.get_function_name()] = trigger.get_dict_repr() | {"direction": "IN"}
-    assert {name: trigger["type"] for name, trigger in library.functions.items()} == {
-        name: trigger["type"] for name, trigger in declared.items()
-    }
-    assert {trigger["type"] for trigger in declared.values()} <= {"httpTrigger", "queueTrigger", "timerTrigger"}
+        declared[function.get_function_name()] = trigger.get_dict_repr()["type"]
+    assert {name: trigger["type"] for name, trigger in library.functions.items()} == declared
+    assert set(declared.values()) <= {"httpTrigger", "queueTrigger", "timerTrigger"}
+
+
+@functools.cache
+def _declared() -> list[Any]:
+    """The app's functions; it may be asked for them once."""
+    return list(function_app.app.get_functions())
 
 
 def test_it_finds_them_and_answers_health_without_any_settings(deployment: Deployment) -> None:
@@ -59,6 +65,16 @@ def test_it_finds_them_and_answers_health_without_any_settings(deployment: Deplo
         assert set(bare.functions) >= {"health", "readiness"}
         assert bare.call("health")["status"] == 200
         assert bare.call("readiness")["status"] == 503
+
+
+def test_a_worker_that_was_waiting_for_any_app_serves_this_one_with_its_settings(
+    deployment: Deployment, cloud: Cloud, tmp_path: Path
+) -> None:
+    """Its environment is replaced, its folder changed and the app's put last on the path, in a process that runs."""
+    with specialised_worker(deployment, environment_in(cloud), tmp_path) as specialised:
+        assert set(specialised.functions) == {one.get_function_name() for one in _declared()}
+        answer = specialised.call("readiness", cloud.caller_token("operator"))
+        assert answer["status"] == 200, answer["body"]
 
 
 def test_everything_that_the_app_depends_on_is_reached_from_it(library: Library, cloud: Cloud) -> None:
