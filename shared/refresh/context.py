@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from shared import telemetry
-from shared.errors import Retryable, Unavailable
+from shared.errors import AppError, Retryable, Unavailable
 from shared.refresh import runs
 from shared.refresh.ports import Outside, Policies, Refresher
 from shared.refresh.records import Change, DatasetHead, Ending, Queued, Run
@@ -124,14 +124,14 @@ class Context:
         if run is not None:
             self.change_run(run, change)
 
-    def carry_out(self, dataset_id: str, ending: Ending, policy: DatasetPolicy | None) -> None:
-        """What the head says has ended: into the run's document, then to whoever is told. Twice does no harm."""
+    def carry_out(self, dataset_id: str, ending: Ending, policy: DatasetPolicy | None) -> bool:
+        """What the head says has ended: into the run's document, then to whoever is told; False where nobody could be
+        told yet. Twice does no harm.
+        """
         run = self.ensure_run(ending.entry, dataset_id, policy)
         run = self.change_run(run, lambda each: runs.ended(each, ending))
         if ending.request_id:
             self.outside.changed(run, Change(START, ending.claim, "done", ending.request_id))
-        if not ending.again:
-            self.outside.ended(run)
         failed = ending.error is not None
         telemetry.event(
             "refresh-run",
@@ -145,6 +145,18 @@ class Context:
             requestId=ending.request_id,
             why=ending.reason or (ending.error or {}).get("message", ""),
         )
+        return ending.again or self._told(run)
+
+    def _told(self, run: Run) -> bool:
+        try:
+            self.outside.ended(run)
+        except AppError as error:
+            said = telemetry.words(error)
+            telemetry.event(
+                "refresh-told", said, target=run.dataset_id, level=logging.ERROR, runId=run.id, why=error.detail
+            )
+            return False
+        return True
 
 
 def postponed(head: DatasetHead, until: datetime) -> DatasetHead:

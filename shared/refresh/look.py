@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared import telemetry
-from shared.errors import Rejected
+from shared.errors import Rejected, Unavailable
 from shared.refresh import endings, runs
 from shared.refresh.context import Away, Context, Lost, postponed
 from shared.refresh.decision import Dismiss, Nothing, Start, WaitUntil, Watch, decide, with_run
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 ROUNDS = 10
 """What one look may find and do before it leaves the rest to the next: an end, what others covered, a start."""
 
+MOST_UNTOLD = 20
+"""Ends of runs of which nobody could be told yet; the head has to hold them."""
+
 
 class Look:
     """A look that somebody was called to. `head` is what stands in the table, as far as this look knows."""
@@ -40,6 +43,7 @@ class Look:
         self.head = replace(head, strikes=0)  # if this look comes to its end
         self._stored = head
         self._policy: DatasetPolicy | None = None
+        self._untold: tuple[Ending, ...] = ()
 
     def run(self) -> None:
         """Raises Retryable where storage is away (then the same message may come again)."""
@@ -82,9 +86,17 @@ class Look:
 
     # ---- what the head says has ended
     def _carry_out(self) -> None:
+        """An end of which nobody could be told stays in the head for the next look: refreshes do not wait for those who
+        listen, as long as there are not too many of them.
+        """
+        carried_out, left = self._context.carry_out, list(self._untold)
         for ending in self.head.endings:
-            self._context.carry_out(self.head.dataset_id, ending, self._policy)
-        self.head = replace(self.head, endings=())  # written with whatever is written next
+            if ending not in left and not carried_out(self.head.dataset_id, ending, self._policy):
+                left.append(ending)
+        if len(left) > MOST_UNTOLD:
+            raise Unavailable("Nobody can be told how refreshes end. Trying again.", retry_after=60)
+        self._untold = tuple(left)
+        self.head = replace(self.head, endings=self._untold)  # written with whatever is written next
 
     def _end(self, ending: Ending, *, pauses: bool = True) -> None:
         """Write that it ended; what follows from that is carried out by the next round, or by the next look."""

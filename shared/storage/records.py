@@ -8,6 +8,7 @@ since one holds 64 KiB.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
+from shared import telemetry
 from shared.storage.tables import LONGEST_TEXT, Entity, Table, cut
 
 
@@ -48,9 +50,16 @@ class Records(Generic[R]):
         return replace(record, etag=self._table.put(partition, row, values_of(record), record.etag))
 
     def partition(self, partition: str, *, after: str = "", below: str = "") -> Iterator[R]:
-        """The records of a partition in the order of their keys."""
-        for found in self._table.partition(partition, after=after, below=below):
-            yield record_of(self._kind, *found)
+        """The records of a partition in the order of their keys. One that this version of the app can't read (another
+        wrote a word that this one does not know) is logged, and stands in nobody's way.
+        """
+        for entity, etag in self._table.partition(partition, after=after, below=below):
+            try:
+                record: R = record_of(self._kind, entity, etag)
+            except (ValueError, TypeError, KeyError):
+                logging.getLogger(telemetry.LOGGER).exception("The row %s can't be read.", entity["RowKey"])
+            else:
+                yield record
 
 
 # ---- a record as a row and back: pure

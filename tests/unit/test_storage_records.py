@@ -78,6 +78,17 @@ def test_a_row_of_another_version_of_the_app_is_read() -> None:
     assert (read.turn, read.part, read.parts) == (0, None, (PART, PART))
 
 
+def test_a_row_that_cannot_be_read_stands_in_nobodys_way(caplog: pytest.LogCaptureFixture) -> None:
+    """A later version of the app wrote it, and was taken back."""
+    table = MemoryTable("things")
+    things = Records(table, Thing)
+    for row in ("a", "b", "c"):
+        things.put("p", row, Thing(row))
+    table.replace("p", "b", {**values_of(Thing("b")), "word": "unheardOf"})
+    assert [thing.id for thing in things.partition("p")] == ["a", "c"]
+    assert "The row b can't be read." in caplog.text
+
+
 def test_of_two_who_write_one_record_the_second_is_told() -> None:
     things = Records(MemoryTable("things"), Thing)
     first = things.put("p", "r", Thing("t1"))
