@@ -21,6 +21,7 @@ environment=$2
 api="powerbi-automation-$environment"
 identities="embed operations"
 group="powerbi-automation-$environment-service-principals"
+azure_cli=04b07795-8ddb-461a-bbee-02f9e1bf7b46 # Microsoft's id of the Azure CLI, the same in every tenant
 
 tenant=$(az account show --query tenantId --output tsv)
 graph=$(az cloud show --query endpoints.microsoftGraphResourceId --output tsv)
@@ -46,14 +47,23 @@ scopes() {
     userConsentDisplayName: .displayName, userConsentDescription: .description}]' "$here/roles.json"
 }
 
+# object id, more of it (jq) -> the API's side of its registration
+describe() {
+  az rest --method PATCH --url "$graph/v1.0/applications/$1" --headers Content-Type=application/json \
+    --body "$(jq -n --argjson scopes "$(scopes)" --arg cli "$azure_cli" \
+      "{api: ({requestedAccessTokenVersion: 2, oauth2PermissionScopes: \$scopes} + $2)}")"
+}
+
 registrations() {
   local id object uri member
   uri="api://$tenant/$api"
   id=$(registered "$api")
   object=$(az ad app show --id "$id" --query id --output tsv)
   az ad app update --id "$id" --identifier-uris "$uri" --app-roles "@$here/roles.json"
-  az rest --method PATCH --url "$graph/v1.0/applications/$object" --headers Content-Type=application/json \
-    --body "$(jq -n --argjson scopes "$(scopes)" '{api: {requestedAccessTokenVersion: 2, oauth2PermissionScopes: $scopes}}')"
+  describe "$object" '{}'
+  # people ask by the Azure CLI (readiness, runbook), without a consent of each; what they may do is still their roles.
+  # Apart, for a scope has to be there before it is named.
+  describe "$object" '{preAuthorizedApplications: [{appId: $cli, delegatedPermissionIds: [$scopes[].id]}]}'
   # nobody gets a token for this API who was not assigned a role
   az ad sp update --id "$id" --set appRoleAssignmentRequired=true
   az ad group show --group "$group" --output none 2>/dev/null ||

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,9 +65,21 @@ def test_registrations_are_made_once_however_often_the_script_runs(
     assert len(state(registered)["members"]) == 2  # the two that call Power BI; never the API's own
 
 
+def sent_about_the_api(machine: dict[str, str]) -> list[dict[str, Any]]:
+    patches = [call for call in state(machine)["calls"] if call.startswith("rest --method PATCH")]
+    return [json.loads(patch[patch.index("{") :])["api"] for patch in patches]
+
+
+def test_a_person_needs_no_consent_for_a_token_by_the_azure_cli(registered: dict[str, str]) -> None:
+    scopes, then = sent_about_the_api(registered)
+    assert "preAuthorizedApplications" not in scopes  # they name scopes, which have to be there
+    [trusted] = then["preAuthorizedApplications"]
+    assert then == {**scopes, "preAuthorizedApplications": [trusted]}
+    assert trusted["delegatedPermissionIds"] == [each["id"] for each in scopes["oauth2PermissionScopes"]]
+
+
 def test_each_role_is_a_scope_too_with_an_id_of_its_own(registered: dict[str, str]) -> None:
-    [patch] = [call for call in state(registered)["calls"] if call.startswith("rest --method PATCH")]
-    sent = json.loads(patch[patch.index("{") :])["api"]
+    sent = sent_about_the_api(registered)[0]
     roles = json.loads((PROJECT / "infra/entra/roles.json").read_text())
     assert sent["requestedAccessTokenVersion"] == 2
     assert {each["value"] for each in sent["oauth2PermissionScopes"]} == {role["value"] for role in roles}
