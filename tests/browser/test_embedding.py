@@ -24,6 +24,9 @@ def test_a_customer_sees_its_report_as_itself(hosted: Cloud, portal: str, visit:
     customer.wait_for("rendered")
     assert (customer.shown("username"), customer.shown("roles")) == (ANA, "Customer")
     assert set(customer.report.locator("#rows td:first-child").all_inner_texts()) == {ANA}
+    sums, figures = (customer.report.locator(part).all_inner_texts() for part in ("#sum td", "#figures strong"))
+    assert sums == ["Total", "", *figures[:2]]
+    assert customer.report.locator("#chart .month").all_text_contents()[0] == "Jun 26"
     [made] = hosted.state()["embedTokens"].values()
     assert customer.shown("expiration") == made["expiration"]
     assert customer.in_library("getPages") == ["Margin by customer"]
