@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ Json = dict[str, Any]
 FACTS = Path(__file__).with_name("facts.json")
 _PROJECT = Path(__file__).parents[2]
 _BESIDE = _PROJECT.parent / "shared" / "contracts" / "powerbi-rest-api.swagger.json"
+_LIMIT = re.compile(r"([\d,]+) (?:query )?requests per (hour|minute)")
+_SECONDS = {"hour": 3600, "minute": 60}
 _BOUNDS = ("enum", "minimum", "maximum", "maxLength", "format")
 
 
@@ -59,7 +62,14 @@ def _operation(declared: Json) -> Json:
             status: _shape(answer["schema"]) if "schema" in answer else None
             for status, answer in declared["responses"].items()
         },
-    }
+    } | _limits(declared["description"])
+
+
+def _limits(text: str) -> Json:
+    """How many calls the operation's text allows in how many seconds; a call per user counts as one of each caller."""
+    found = [{"calls": int(calls.replace(",", "")), "seconds": _SECONDS[unit]} for calls, unit in _LIMIT.findall(text)]
+    found += [{"calls": 1, "seconds": _SECONDS["hour"]}] if "one call per user per hour" in text else []
+    return {"limits": found} if found else {}
 
 
 def _needed(item: Json) -> Json:

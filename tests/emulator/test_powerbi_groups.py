@@ -88,6 +88,7 @@ def test_a_list_says_how_many_it_would_be(driver: Driver) -> None:
     free = driver.call("GET", "/groups", query={"$filter": "name eq 'FIN-Margin-DEV'"}).body
     assert (free["@odata.count"], free["value"]) == (0, [])
     assert driver.call("GET", "/groups").body["@odata.count"] == 2
+    assert driver.call("GET", "/groups", query={"$top": "1"}).body["@odata.count"] == 2
 
 
 @pytest.mark.observed("WeAreRetail/terraform-provider-powerbi: captures of GET /groups")
