@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shared.provisioning.orders import Order, orders
@@ -21,6 +21,10 @@ ADMIN_ROLE = "Provisioning.Admin"
 VERSION = 1
 """Of the plans. A plan that has other steps, or the same in another order, is another version; the one before stays."""
 
+STEPS: Mapping[str, Callable[[Services, Order], Step]] = {
+    step.name: step for step in (WorkspaceStep, CapacityStep, StorageFormatStep, AccessStep)
+}
+
 
 class ProvisioningKind:
     """`provision`, `grantAccess` or `revokeAccess`."""
@@ -32,7 +36,7 @@ class ProvisioningKind:
 
     def plan(self, head: Head, body: Json) -> Sequence[Step]:  # noqa: ARG002 - the engine's interface
         """Environment by environment, as the request names them: the first is finished before the next is begun."""
-        return [step for order in orders(body) for step in self._steps(order)]
+        return [STEPS[name](self._services, order) for order in orders(body) for name in order.steps]
 
     def refusal(self, head: Head, project: Project, body: Json) -> Fail | None:
         """Asked at the workflow's turn: what came before it in the project may have changed the answer."""
@@ -59,15 +63,6 @@ class ProvisioningKind:
                 "workflow": head.id,
             }
         return registered
-
-    def _steps(self, order: Order) -> list[Step]:
-        """The storage format comes after the capacity: on shared capacity there is no choice."""
-        if order.operation != "provision":
-            return [AccessStep(self._services, order)]
-        steps: list[Step] = [WorkspaceStep(self._services, order), CapacityStep(self._services, order)]
-        if order.storage_format:
-            steps.append(StorageFormatStep(self._services, order))
-        return [*steps, AccessStep(self._services, order)]
 
 
 def kinds(services: Services) -> dict[str, Kind]:

@@ -39,6 +39,16 @@ class Order:
     required_owners: int = 0
     max_admins: int = 1000
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The names of the steps, in the order in which they run.
+
+        The storage format comes after the capacity: on shared capacity there is no choice.
+        """
+        if self.operation != "provision":
+            return ("access",)
+        return ("workspace", "capacity", *(("storageFormat",) if self.storage_format else ()), "access")
+
 
 def accepted(request: AnyRequest, policy: PolicyDocument) -> Json:
     """The body of the workflow."""

@@ -50,16 +50,9 @@ def summary(head: Head) -> Json:
     }
 
 
-def steps_of(order: Order) -> Sequence[str]:
-    """The names of the steps for one environment, in the order in which they run."""
-    if order.operation != "provision":
-        return ("access",)
-    return ("workspace", "capacity", *(("storageFormat",) if order.storage_format else ()), "access")
-
-
 def _rows_of(order: Order, rows: Mapping[str, StepRow]) -> Iterator[tuple[str, StepRow | None]]:
     """Each step's name with its row, None where it has not begun. A row's key ends in environment and name."""
-    for name in steps_of(order):
+    for name in order.steps:
         ending = f"-{order.environment}-{name}"
         yield name, next((row for key, row in rows.items() if key.endswith(ending)), None)
 
