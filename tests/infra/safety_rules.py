@@ -228,6 +228,19 @@ def one_switch_closes_the_doors(estate: Estate) -> Iterator[str]:
             yield f"{place}: the firewall does not follow publicAccess"
 
 
+def stages_are_closed_and_apart(estate: Estate) -> Iterator[str]:
+    """Beside dev, every stage is private and checks tokens before the app does; networks don't overlap."""
+    prefixes = [estate.given(stage)["networking"]["addressPrefix"] for stage in estate.stages]
+    if len(set(prefixes)) < len(prefixes):
+        yield f"networks overlap: {prefixes}"
+    for stage in estate.stages.keys() - {"dev"}:
+        given = estate.given(stage)
+        if not given["networking"]["private"]:
+            yield f"{stage} has a public door"
+        if not given["api"]["platformAuthentication"]:
+            yield f"{stage} lets requests without a token into the app"
+
+
 def what_is_closed_can_still_be_reached(estate: Estate) -> Iterator[str]:
     """Behind closed doors the app has a way to all its data, in an existing account too, and Event Grid to queues."""
     [network] = estate.uses("network")
