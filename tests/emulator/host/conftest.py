@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.azurite import Azurite
+from tests.emulator.host.messages import Signals
 from tests.emulator.host.processes import HostProcess, Storage
 
 StartHost = Callable[..., HostProcess]
@@ -32,3 +33,8 @@ def start_host() -> Iterator[StartHost]:
     yield start
     for host in started:
         host.kill()
+
+
+@pytest.fixture
+def signals(tmp_path: Path) -> Signals:
+    return Signals(tmp_path / "signals")

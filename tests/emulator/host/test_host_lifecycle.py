@@ -12,8 +12,8 @@ import requests
 
 from emulator.host.host import EXIT_CANNOT_START, EXIT_STOPPED, EXIT_WORKER_LOST
 from tests.emulator.host.conftest import StartHost
+from tests.emulator.host.messages import HOLDING, PLAIN, Signals, recorder
 from tests.emulator.host.processes import HostProcess, Storage, Watched, clean_environment, eventually, write_app
-from tests.emulator.host.test_host_queues import HOLDING, PLAIN, Signals, recorder, signals  # noqa: F401  a fixture
 
 SLOW_ANSWER = """
 @app.route("slow")
@@ -29,10 +29,7 @@ def quick(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def test_a_stop_lets_what_runs_end_and_begins_nothing(
-    tmp_path: Path,
-    storage: Storage,
-    start_host: StartHost,
-    signals: Signals,  # noqa: F811
+    tmp_path: Path, storage: Storage, start_host: StartHost, signals: Signals
 ) -> None:
     queue = storage.queue()
     queue.send_message("work")
@@ -55,10 +52,7 @@ def test_a_stop_lets_what_runs_end_and_begins_nothing(
 
 
 def test_what_outlasts_the_drain_is_left_to_the_end_of_its_lease(
-    tmp_path: Path,
-    storage: Storage,
-    start_host: StartHost,
-    signals: Signals,  # noqa: F811
+    tmp_path: Path, storage: Storage, start_host: StartHost, signals: Signals
 ) -> None:
     queue = storage.queue()
     queue.send_message("work")
@@ -76,10 +70,7 @@ def test_what_outlasts_the_drain_is_left_to_the_end_of_its_lease(
 
 
 def test_a_function_over_its_time_limit_fails_and_costs_the_worker(
-    tmp_path: Path,
-    storage: Storage,
-    start_host: StartHost,
-    signals: Signals,  # noqa: F811
+    tmp_path: Path, storage: Storage, start_host: StartHost, signals: Signals
 ) -> None:
     queue = storage.queue()
     queue.send_message("endless")
