@@ -1,4 +1,4 @@
-"""Logging as it is once the app has installed its own form of it."""
+"""Logging as it is once the app has installed its own form of it; the refresh service over a stand-in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from shared import redaction, telemetry
 from tests.unit.log_lines import Lines
+from tests.unit.refresh_service import World
 
 LIBRARIES = ("app", "azure", "msal", "urllib3", "requests")
 
@@ -41,3 +42,9 @@ def lines(attached: Lines) -> Lines:
 def no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """No secret is known, and none stays known afterwards."""
     monkeypatch.setattr(redaction, "_known", redaction._KnownSecrets())
+
+
+@pytest.fixture
+def world() -> World:
+    """The refresh service over an engine that only notes what it is told."""
+    return World()
