@@ -15,9 +15,12 @@
                     telemetry, redaction, times
                                    logs; what must never stand in them; time as a value
                     once, flight   each service built once; each value of a cache made by one thread
-    operation       settings, clouds
-                                   from the environment; hosts and audiences of the national clouds
+                    once           what a thing builds when it is first asked for it
+    operation       settings, credential_settings, setting_reader
+                                   from the environment, all faults at once
+                    clouds         hosts and audiences of the national clouds
                     readiness      could the app do its work now?
+                    queue_watch    how long messages wait
     build time      openapi        openapi.json and config/schema/, from the models that validate
 
 Each file begins with what it is for. Inside a capability rules and plans are apart from what acts: files whose first
