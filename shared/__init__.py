@@ -15,7 +15,6 @@
                     telemetry, redaction, times
                                    logs; what must never stand in them; time as a value
                     once, flight   each service built once; each value of a cache made by one thread
-                    once           what a thing builds when it is first asked for it
     operation       settings, credential_settings, setting_reader
                                    from the environment, all faults at once
                     clouds         hosts and audiences of the national clouds

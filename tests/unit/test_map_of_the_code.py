@@ -7,7 +7,6 @@ import re
 
 import shared
 
-
 NAMES_BEGIN = 20
 """The column; what a line says of them comes after two spaces, or on the next line."""
 
