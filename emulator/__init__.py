@@ -2,9 +2,9 @@
 
 what runs      __main__       the emulator        demo/    `make demo`: everything, played once
                toolchain      installs Azurite    shell    what a shell needs to call the running app
-services       entra*         sign-in, tokens, their keys, the directory
+services       entra/         sign-in, tokens, their keys, the directory
                identity       the managed identity's endpoint
-               keyvault*      Key Vault
+               keyvault/      Key Vault
                powerbi/       Power BI's REST API
                embed_page/    what stands behind an embed URL
                storage/       Azurite, what a deployment creates in it, Event Grid for the landing zone

@@ -9,8 +9,8 @@ import hmac
 import secrets
 
 from emulator.clouds import CLOUDS, PUBLIC, EmulatedCloud
-from emulator.entra import Entra
-from emulator.entra_errors import EntraRefused
+from emulator.entra.errors import EntraRefused
+from emulator.entra.service import Entra
 from emulator.http import Answer, Call, Service
 from emulator.seed import MANAGED_IDENTITY_CLIENT_ID, MANAGED_IDENTITY_OBJECT_ID
 

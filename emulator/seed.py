@@ -38,7 +38,7 @@ class Application:
     roles: tuple[str, ...] = ()
     """Roles of our API that are assigned to its service principal."""
     credential: str = ""
-    """As the app's settings say it, of those that the app acts as: `federated`, or `secret:` and a name in the vault."""
+    """As the app's settings say it, where the app acts as it: `federated`, or `secret:` and a name in the vault."""
     powerbi: bool = False
     """Member of the group that the tenant settings of Power BI name."""
     public_flows: bool = False

@@ -10,10 +10,10 @@ from emulator.control.faults import Faults
 from emulator.control.requests_log import RequestsLog
 from emulator.control.tokens import odd_token
 from emulator.durations import parse_duration
-from emulator.entra import Entra
-from emulator.entra_directory import ENTRA_SWITCHES
+from emulator.entra.directory import ENTRA_SWITCHES
+from emulator.entra.service import Entra
 from emulator.http import Answer, Call, Json, Refusal, Service
-from emulator.keyvault_store import SecretStore
+from emulator.keyvault.store import SecretStore
 from emulator.merge import refuse_unknown
 from emulator.seed import APPLICATIONS
 from emulator.storage.events import EVENT_SWITCHES, EventSettings

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import get_args
 
 from emulator.clouds import PUBLIC
-from emulator.entra import Entra
-from emulator.entra_claims import Grant, application_claims, user_claims
-from emulator.entra_resources import Wanted
-from emulator.entra_tokens import Sign
+from emulator.entra.claims import Grant, application_claims, user_claims
+from emulator.entra.resources import Wanted
+from emulator.entra.service import Entra
+from emulator.entra.tokens import Sign
 from emulator.http import Json
 from emulator.seed import ALL_ROLES, API_APP_URI, PEOPLE
 

@@ -10,13 +10,13 @@ from emulator.clock import Clock
 from emulator.control.faults import Faults
 from emulator.control.requests_log import RequestsLog
 from emulator.embed_page.service import EmbedPage
-from emulator.entra import Entra
-from emulator.entra_directory import Directory
-from emulator.entra_tokens import TokenAuthority
+from emulator.entra.directory import Directory
+from emulator.entra.service import Entra
+from emulator.entra.tokens import TokenAuthority
 from emulator.http import Answer, Service
 from emulator.identity import ManagedIdentity
-from emulator.keyvault import KeyVault
-from emulator.keyvault_store import SecretStore
+from emulator.keyvault.service import KeyVault
+from emulator.keyvault.store import SecretStore
 from emulator.network.server import Front, Hosts
 from emulator.powerbi.service import PowerBI
 from emulator.storage.events import EventSettings

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from emulator.clouds import CLOUDS
-from emulator.entra_tokens import TokenRefused
+from emulator.entra.tokens import TokenRefused
 from emulator.http import Call, Json, Refusal
 from emulator.powerbi import answers
 from emulator.powerbi.state import PERSONAL, RIGHTS, SHARED, State

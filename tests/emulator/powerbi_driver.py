@@ -10,7 +10,7 @@ from typing import Any
 
 from emulator import seed
 from emulator.clock import Clock
-from emulator.entra_tokens import TokenRefused
+from emulator.entra.tokens import TokenRefused
 from emulator.http import Call, Json
 from emulator.powerbi.operation import BASE
 from emulator.powerbi.service import PowerBI

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator.entra_tokens import Sign, TokenAuthority
+from emulator.entra.tokens import Sign, TokenAuthority
 from emulator.http import Call
 from emulator.powerbi.service import PowerBI
 from emulator.seed import TENANT_ID

@@ -11,7 +11,7 @@ import pytest
 
 from emulator import seed
 from emulator.clouds import CLOUDS as EMULATED
-from emulator.entra_claims import issuer
+from emulator.entra.claims import issuer
 from shared.clouds import CLOUDS
 from tests.infra.azure_cli import VAULT_VALUE, machine_in, run, state
 from tests.infra.estate import PROJECT, STAGES

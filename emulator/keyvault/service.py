@@ -9,9 +9,9 @@ import time
 
 from emulator import seed
 from emulator.clouds import CLOUDS, EmulatedCloud
-from emulator.entra_tokens import TokenAuthority, TokenRefused
+from emulator.entra.tokens import TokenAuthority, TokenRefused
 from emulator.http import Answer, Call, Json, Refusal, Service
-from emulator.keyvault_store import Secret, SecretStore
+from emulator.keyvault.store import Secret, SecretStore
 
 _BAD_TOKENS = {
     "missing": "AKV10000: Request is missing a Bearer or PoP token.",

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from emulator.clouds import CLOUDS, EXCHANGE_APP_ID, EmulatedCloud, cloud_of_login
-from emulator.entra_assertions import ASSERTION_TYPE, check_assertion
-from emulator.entra_claims import Grant, application_claims, id_claims, issuer, user_claims
-from emulator.entra_directory import Directory
-from emulator.entra_discovery import DISCOVERY_ROUTES, Discovery
-from emulator.entra_errors import EntraRefused
-from emulator.entra_resources import Wanted, from_resource, from_scope
-from emulator.entra_tokens import TokenAuthority, encode_part
+from emulator.entra.assertions import ASSERTION_TYPE, check_assertion
+from emulator.entra.claims import Grant, application_claims, id_claims, issuer, user_claims
+from emulator.entra.directory import Directory
+from emulator.entra.discovery import DISCOVERY_ROUTES, Discovery
+from emulator.entra.errors import EntraRefused
+from emulator.entra.resources import Wanted, from_resource, from_scope
+from emulator.entra.tokens import TokenAuthority, encode_part
 from emulator.http import Answer, Call, Json, Service
 from emulator.seed import MANAGED_IDENTITY_CLIENT_ID, MANAGED_IDENTITY_OBJECT_ID, TENANT_DOMAIN, TENANT_ID
 

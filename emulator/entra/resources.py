@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emulator.clouds import EmulatedCloud
-from emulator.entra_errors import EntraRefused
+from emulator.entra.errors import EntraRefused
 from emulator.seed import ALL_ROLES, API_APP_ID, API_APP_URI
 
 _OPENID = frozenset({"openid", "profile", "email", "offline_access"})

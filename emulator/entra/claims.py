@@ -11,7 +11,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from emulator.clouds import EmulatedCloud
-from emulator.entra_tokens import encode_part, token_mark
+from emulator.entra.tokens import encode_part, token_mark
 from emulator.http import Json
 from emulator.seed import TENANT_ID
 

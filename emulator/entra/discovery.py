@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from emulator.clouds import CLOUDS, EmulatedCloud, cloud_of_login
-from emulator.entra_claims import issuer
-from emulator.entra_errors import EntraRefused
-from emulator.entra_tokens import TokenAuthority
+from emulator.entra.claims import issuer
+from emulator.entra.errors import EntraRefused
+from emulator.entra.tokens import TokenAuthority
 from emulator.http import Answer, Call, Json
 from emulator.seed import TENANT_DOMAIN, TENANT_ID
 

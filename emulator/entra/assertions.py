@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from emulator.clouds import EXCHANGE_APP_ID, EmulatedCloud
-from emulator.entra_errors import EntraRefused
-from emulator.entra_tokens import TokenAuthority, TokenRefused, encode_part, read_unverified
+from emulator.entra.errors import EntraRefused
+from emulator.entra.tokens import TokenAuthority, TokenRefused, encode_part, read_unverified
 from emulator.http import Json
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

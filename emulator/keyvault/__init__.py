@@ -1,0 +1,1 @@
+"""Azure Key Vault: `service` answers, `store` is what lies in it."""
