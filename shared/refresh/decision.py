@@ -73,6 +73,7 @@ def decide(head: DatasetHead, pending: Sequence[Landing], policy: DatasetPolicy 
 
 
 def _in_flight(head: DatasetHead, now: datetime) -> Decision:
+    """A claim without an id is left alone until it is over: whoever claimed may still be at it."""
     flight = head.flight
     if flight and not flight.request_id and now < flight.claimed_until:
         return WaitUntil(flight.claimed_until, "somebody is about to start a refresh")

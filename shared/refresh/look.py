@@ -113,7 +113,9 @@ class Look:
 
     # ---- landings and the runs that are to cover them
     def _pending(self) -> list[Landing]:
-        """What waits to be covered; while a refresh is in flight only whether there is any that has no run yet."""
+        """What waits to be covered, or as much of it as a look handles; while a refresh is in flight, only what has no
+        run yet.
+        """
         if self.head.flight and self.head.joinable:
             return []
         found = self._context.store.landings.pending(self.head.dataset_id, self._context.timing.most_landings)

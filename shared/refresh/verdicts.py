@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Leave:
-    """Whoever claimed may still be at it."""
-
-    until: datetime
-
-
-@dataclass(frozen=True)
 class Adopt:
     """This one appeared after the claim: it is ours, or as good as ours."""
 
@@ -57,17 +50,15 @@ class Over:
     state: State
 
 
-Verdict = Leave | Adopt | NotYet | GiveUp | Going | Over
+Verdict = Adopt | NotYet | GiveUp | Going | Over
 
 
 def judge(flight: Flight, entries: Sequence[RefreshEntry], now: datetime, margin: timedelta, timing: Timing) -> Verdict:
-    """What has become of a refresh that was announced.
+    """What has become of a refresh that was announced; asked when its claim is over, or when its id is known.
 
     Ours may wait behind another, so the time in which it has to appear begins when no other is in progress any more,
     whether or not somebody looked while it was.
     """
-    if not flight.request_id and now < flight.claimed_until:
-        return Leave(flight.claimed_until)
     if flight.request_id:
         found = next((each for each in entries if each.request_id == flight.request_id), None)
         if found is not None:

@@ -16,7 +16,7 @@ from shared.refresh.failures import Failure, failure_of, failure_of_refusal
 from shared.refresh.history import State, covered_by, durations, state_of
 from shared.refresh.pace import next_look
 from shared.refresh.records import Change, DatasetHead, Ending, Flight, Landing
-from shared.refresh.verdicts import Adopt, GiveUp, Going, Leave, NotYet, Over, Verdict, judge
+from shared.refresh.verdicts import Adopt, GiveUp, Going, NotYet, Over, Verdict, judge
 
 if TYPE_CHECKING:
     from shared.powerbi.refreshes import RefreshEntry
@@ -66,8 +66,6 @@ class Watcher:
 
     def _seen(self, verdict: Verdict, now: datetime) -> Seen:
         match verdict:
-            case Leave(until):
-                return self._again(until, "somebody is about to start it")
             case NotYet(since, other):
                 return self._not_yet(since, other, now)
             case Adopt(entry):

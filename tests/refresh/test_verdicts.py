@@ -14,7 +14,7 @@ from shared.refresh.history import State, covered_by, durations, in_progress, st
 from shared.refresh.records import DatasetHead, Flight, Landing, RunStatus
 from shared.refresh.rules import RefreshObject
 from shared.refresh.timing import Timing
-from shared.refresh.verdicts import Adopt, GiveUp, Going, Leave, NotYet, Over, judge
+from shared.refresh.verdicts import Adopt, GiveUp, Going, NotYet, Over, judge
 from tests.doubles.clock import HOUR, MINUTE, NOON, SECOND
 from tests.refresh.harness import SHARED
 from tests.refresh.moves import CLAIMED, ENTRY, OURS
@@ -92,8 +92,6 @@ def test_an_entry_in_progress_for_longer_than_any_refresh_lasts_is_a_leftover() 
 # ---- a refresh of ours
 LATER = NOON + 3 * MINUTE
 CASES = {
-    "its claim is live": (CLAIMED, [], NOON + MINUTE, Leave(NOON + 90 * SECOND)),
-    "its claim is live, and something appeared": (CLAIMED, [entry("x")], NOON + MINUTE, Leave(NOON + 90 * SECOND)),
     "its id runs": (OURS, [entry()], LATER, Going(entry())),
     "its id runs before the claim is over": (OURS, [entry()], NOON + 10 * SECOND, Going(entry())),
     "its id is not shown yet": (OURS, [], LATER, NotYet(OURS.since)),
