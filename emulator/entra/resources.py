@@ -11,13 +11,17 @@ from emulator.seed import ALL_ROLES, API_APP_ID, API_APP_URI
 _OPENID = frozenset({"openid", "profile", "email", "offline_access"})
 _DEFAULT = "/.default"
 _POWERBI_SCOPES = (
+    "App.Read.All",
     "Capacity.ReadWrite.All",
     "Content.Create",
+    "Dashboard.Read.All",
+    "Dataflow.Read.All",
     "Dataset.ReadWrite.All",
+    "Pipeline.Read.All",
     "Report.ReadWrite.All",
     "Workspace.ReadWrite.All",
 )
-"""What the organisation's apps were consented to: all that embedding for customers as a master user asks for."""
+"""What the organisation's apps were consented to: all that a master user's scripts ask for, short of governing."""
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,8 @@ def test_a_script_of_adal_logs_in_as_a_master_user(cloud: Cloud) -> None:
     found = context.acquire_token_with_username_password(RESOURCE, ANA, password(cloud), client(cloud)[0])
     headers = {"Authorization": f"Bearer {found['accessToken']}"}
     assert requests.get(f"{API}/groups", headers=headers, timeout=30).ok
-    assert requests.get(f"{API}/datasets", headers=headers, timeout=30).json()["value"] == []
+    for home in ("datasets", "reports", "dashboards", "imports", "apps"):
+        assert requests.get(f"{API}/{home}", headers=headers, timeout=30).json()["value"] == []
 
 
 def test_a_client_may_ask_for_a_refresh_token_that_it_does_not_get(cloud: Cloud) -> None:

@@ -11,6 +11,7 @@ from tests.cloud import Cloud
 from tests.peers.organisation import BEN, OVERVIEW, SALES_MODEL, TAKEN, client, next_refresh, throttle, until
 
 pbiapi: Any = pytest.importorskip("pbiapi", reason="pbiapi (requirements-peers.txt) is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow")  # which it calls
 NEW = "FIN-Peers-DEV"
 
 
