@@ -8,7 +8,7 @@ var poisonQueues = map(triggerQueues, one => '${one}-poison')
 var workedQueues = concat(triggerQueues, poisonQueues)
 
 @export()
-@description('Queues that the app only sends to.')
+@description('Queues that the app sends to and others read; it looks at how long messages wait there.')
 var toldQueues = ['operations-events']
 
 @export()
