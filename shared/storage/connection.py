@@ -79,7 +79,7 @@ class StorageAccount:
 
     def _made(self, client: Any, url: str, **options: Any) -> object:
         text = self._settings.connection_string
-        options["transport"] = _transport()
+        options |= {"transport": _transport(), "raw_response_hook": _leave_long_pauses}
         if not text:
             return client(url, credential=self._credential(), **options)
         _keep_secrets_of(text)
@@ -96,21 +96,22 @@ def _transport() -> object:
     import requests
     from azure.core.pipeline.transport import RequestsTransport
 
-    class Impatient(RequestsTransport):  # type: ignore[misc]  # azure-core leaves it untyped
-        """Leaves long pauses to whoever called: the table SDK would sleep for as long as the service says."""
-
-        def sleep(self, duration: float) -> None:
-            if duration > LARGEST_PAUSE:
-                raise Throttled("Storage asks for fewer calls. Try again later.", retry_after=duration)
-            super().sleep(duration)
-
     session = requests.Session()
     adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    return Impatient(
+    return RequestsTransport(
         session=session, session_owner=False, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
     )
+
+
+def _leave_long_pauses(response: Any) -> None:
+    """Leaves a long pause to whoever called. It sees each answer before the SDK's retries do: those of the tables would
+    sleep for as long as the service says, on a thread of the app, and the others ask again before it is over.
+    """
+    asked = str(response.http_response.headers.get("Retry-After", ""))
+    if asked.isdecimal() and int(asked) > LARGEST_PAUSE:
+        raise Throttled("Storage asks for fewer calls. Try again later.", retry_after=int(asked))
 
 
 def _keep_secrets_of(connection_string: str) -> None:

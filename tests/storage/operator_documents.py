@@ -79,5 +79,5 @@ class Away:
 
 def address(port: int) -> str:
     """A connection string to whatever is at that port."""
-    endpoints = "".join(f"{kind}Endpoint=http://127.0.0.1:{port}/a;" for kind in ("Blob", "Table"))
+    endpoints = "".join(f"{kind}Endpoint=http://127.0.0.1:{port}/a;" for kind in ("Blob", "Queue", "Table"))
     return f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=AAAA;{endpoints}"

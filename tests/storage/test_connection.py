@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shared.errors import Conflict, Misconfigured, NotFound, Throttled, Unavailable
+from shared.storage.blobs import Container
 from shared.storage.connection import storage_errors
+from shared.storage.queues import Queue
+from shared.storage.tables import Table
+from tests.answering import answering
 from tests.azurite import Azurite, account_of
 from tests.storage.operator_documents import (
     NAME,
@@ -53,13 +58,18 @@ def test_a_service_that_accepts_and_never_answers_is_given_up_in_time() -> None:
     assert datetime.now(UTC) - began < timedelta(seconds=16)
 
 
-def test_a_long_pause_is_left_to_the_caller_and_not_slept() -> None:
-    from azure.core.pipeline.transport import RequestsTransport
-
-    from shared.storage.connection import _transport
-
-    transport = _transport()
-    assert isinstance(transport, RequestsTransport)
-    with pytest.raises(Throttled) as raised:
-        transport.sleep(30)
-    assert raised.value.retry_after == 30
+@pytest.mark.parametrize("kind", ["table", "blob", "queue"])
+def test_a_long_pause_is_left_to_the_caller_and_not_slept(kind: str) -> None:
+    with answering() as busy:
+        busy.status, busy.headers = 503, {"Retry-After": "30", "x-ms-error-code": "ServerBusy"}
+        account = account_of(address(busy.port))
+        calls: dict[str, Callable[[], object]] = {
+            "table": lambda: Table(account.tables, "workflows").get("partition", "row"),
+            "blob": lambda: Container(account.blobs, "config").get(NAME),
+            "queue": lambda: Queue(account.queues, "workflow-steps").send({"n": 1}),
+        }
+        began = datetime.now(UTC)
+        with pytest.raises(Throttled) as raised:
+            calls[kind]()
+    assert (raised.value.retry_after, len(busy.requests)) == (30, 1)
+    assert datetime.now(UTC) - began < timedelta(seconds=5)
