@@ -76,17 +76,21 @@ class Keys:
         noted = self._noted(request_id(client, operation, key), hashed)
         return noted.answered or self._answer(noted, act(noted.id))
 
-    def act_once(self, client: str, operation: str, header: str | None, id: str, act: Callable[[], object]) -> None:
+    def act_once(self, client: str, operation: str, header: str | None, id: str, act: Callable[[str], object]) -> None:
         """`act` on the thing with this id; a repeat under the same key does not act again, whatever has come of it.
+
+        `act` takes the id of the act, which is empty without a key. It is called again where its answer was lost: so it
+        keeps that id with its effect, in one write, and does nothing where it finds it there.
 
         Raises InvalidRequest (key), Ended (a key that was used for another thing), and what `act` raises.
         """
+        key = key_of(header, None)
 
-        def acted(_: str) -> str:
-            act()
+        def acted(act_id: str) -> str:
+            act(act_id if key else "")
             return id
 
-        self.once(client, operation, key_of(header, None), body_hash(id), acted)
+        self.once(client, operation, key, body_hash(id), acted)
 
     def answered(self, client: str, operation: str, key: str, hashed: str) -> str:
         """What an equal request with this key has led to, if it was answered; else empty."""

@@ -96,7 +96,7 @@ ROUTES = (
         role="Provisioning.Write",
         request=ProvisioningRequest,
         request_examples=(("a new project", _REQUEST), ("taking access away", _REVOKE)),
-        refusals=(*WRITING, 409),
+        refusals=(*WRITING, 409, 429),
         status=202,
         parameters=(
             KEY,
@@ -154,7 +154,7 @@ ROUTES = (
         _STATUS,
         tag=TAG,
         role="Provisioning.Write",
-        refusals=(*READING, 400, 409),
+        refusals=(*READING, 400, 409, 429),
         status=202,
         parameters=(_ID, KEY),
     ),

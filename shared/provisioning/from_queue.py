@@ -11,7 +11,16 @@ import logging
 from typing import Any, Protocol
 
 from shared import telemetry
-from shared.errors import AppError, Fault, InvalidRequest, Misconfigured, NotAllowed, RequestFault
+from shared.errors import (
+    AppError,
+    Fault,
+    InvalidRequest,
+    Misconfigured,
+    NotAllowed,
+    RequestFault,
+    TooManyRequests,
+    Unavailable,
+)
 from shared.idempotency import KEY, request_id
 from shared.provisioning.request import OPERATIONS, ProvisioningRequest, fits_a_key
 from shared.provisioning.service import OPERATION, Provisioning, QueueCaller, caller_record
@@ -43,10 +52,14 @@ class QueuedRequests:
         self._now = now
 
     def take(self, message_id: str, body: bytes) -> None:
-        """One message. Raises Retryable where it has to come again later: storage is away, or no policy in force."""
+        """One message. Raises Retryable where it has to come again later: storage is away, no policy in force, or too
+        many requests for its project have not ended.
+        """
         with telemetry.timed(QUEUE, target=message_id) as line:
             try:
                 line["request"] = self._submit(message_id, body)["id"]
+            except TooManyRequests as error:
+                raise Unavailable(error.detail, retry_after=error.retry_after) from error
             except RequestFault as error:
                 line["outcome"] = "rejected"
                 self._reject(message_id, body, error)

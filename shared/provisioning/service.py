@@ -89,7 +89,7 @@ class Provisioning:
         """The status document of the request, which will be carried out; or with `dry_run` the plan for it.
 
         Raises  InvalidRequest (key, policy), NotAllowed (ownership, role, no policy in force), Ended (a key that was
-                used for another body), and Retryable errors
+                used for another body), TooManyRequests (of the project have not ended), and Retryable errors
         """
         asked = request.root
         key = key_of(idempotency_key, asked.request_id)
@@ -131,27 +131,34 @@ class Provisioning:
         left to cancel.
         """
         head = self._owned(caller, id)
-        self._keys.act_once(
-            caller.client_id, f"{OPERATION}/cancel", idempotency_key, head.id, lambda: self._engine.cancel(head.id)
-        )
+
+        def cancel(act: str) -> None:
+            self._engine.cancel(head.id, act)
+
+        self._keys.act_once(caller.client_id, f"{OPERATION}/cancel", idempotency_key, head.id, cancel)
         return self.get(head.id)
 
     def retry(self, caller: CallerLike, id: str, idempotency_key: str | None = None) -> Json:
-        """Begin again after a failure, by the policy of now. Raises Unknown, NotAllowed, Ended, InvalidRequest."""
+        """Begin again after a failure, by the policy of now. Raises Unknown, NotAllowed, Ended, InvalidRequest,
+        TooManyRequests.
+        """
         head = self._owned(caller, id)
-        self._keys.act_once(
-            caller.client_id, f"{OPERATION}/retry", idempotency_key, head.id, lambda: self._begin_again(caller, head)
-        )
+
+        def begin_again(act: str) -> None:
+            if act not in head.acts:
+                self._engine.retry(head.id, act, self._allowed_now(caller, head))
+
+        self._keys.act_once(caller.client_id, f"{OPERATION}/retry", idempotency_key, head.id, begin_again)
         return self.get(head.id)
 
-    def _begin_again(self, caller: CallerLike, head: Head) -> None:
+    def _allowed_now(self, caller: CallerLike, head: Head) -> Json | None:
+        """The body for another round; None where there will be none."""
         body = self._engine.store.body(head)
         if body is None:
             raise Ended("This request can't be tried again: it was never valid. Send it anew under another key.")
-        if head.status.value == "failed":
-            asked = check(ProvisioningRequest, body["request"]).root
-            self._engine.store.put_body(head.id, head.body_hash, self._allowed(caller, asked))
-        self._engine.retry(head.id)
+        if head.status is not Status.FAILED:
+            return None
+        return self._allowed(caller, check(ProvisioningRequest, body["request"]).root)
 
     # ---- what may be asked for
     def policy(self) -> PolicyDocument:

@@ -138,9 +138,9 @@ class RefreshEngine:
         """See `ManualRuns.start`."""
         return self._manual.start(policy, run_id=run_id, caller=caller, body=body, correlation_id=correlation_id)
 
-    def cancel(self, run_id: str) -> Run:
+    def cancel(self, run_id: str, act: str = "") -> Run:
         """See `ManualRuns.cancel`."""
-        return self._manual.cancel(run_id)
+        return self._manual.cancel(run_id, act)
 
     def run(self, run_id: str) -> Run | None:
         """A run as it is now."""

@@ -78,17 +78,21 @@ class ManualRuns:
         return head.calling(max([now, *(each for each in bounds if each)]))
 
     # ---- an end
-    def cancel(self, run_id: str) -> Run:
+    def cancel(self, run_id: str, act: str = "") -> Run:
         """Ask for a run's end. One that waits is cancelled at once; an enhanced refresh when Power BI says so; a
-        standard one can't be, and runs out. Raises Unknown, or Ended.
+        standard one can't be, and runs out. `act`: the id by which a repeat is known, whatever has come of it since.
+
+        Raises Unknown, or Ended.
         """
         context = self._context
         run = context.store.run(run_id)
         if run is None:
             raise Unknown("There is no such refresh run.")
+        run = context.change_run(run, lambda each: runs.asked_to_cancel(each, act))
+        if run.final and act in run.cancels:
+            return run
         if run.final:
             raise Ended(f"The refresh run has ended as {run.status}; there is nothing to cancel.")
-        run = context.change_run(run, runs.asked_to_cancel)
         ending: Ending | None = None
 
         def cancel(head: DatasetHead) -> DatasetHead | None:

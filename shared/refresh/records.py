@@ -248,6 +248,8 @@ class Run:
     error: Json | None = None
     """code, class, message, retryable, remedy."""
     cancel_requested: bool = False
+    cancels: tuple[str, ...] = ()
+    """Ids of the latest requests for its end, by which a repeat of one is known."""
     etag: str = field(default="", compare=False)
 
     @property

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from shared.refresh.documents import DatasetPolicy
 
 
+MOST_CANCELS = 20
+"""How many repeats of a cancel a run knows by itself; those before them have long been noted elsewhere."""
+
+
 def new_run(entry: Queued, dataset_id: str, policy: DatasetPolicy | None) -> Run:
     """A run that waits for its turn."""
     return Run(
@@ -72,9 +76,11 @@ def held_back(run: Run, reason: str) -> Run:
     return replace(run, status=RunStatus.WAITING, reason=reason)
 
 
-def asked_to_cancel(run: Run) -> Run:
-    """Somebody wants it to end."""
-    return run if run.final else replace(run, cancel_requested=True)
+def asked_to_cancel(run: Run, act: str) -> Run:
+    """Somebody wants it to end; `act` is the id of that wish, or empty."""
+    if run.final or act in run.cancels:
+        return run
+    return replace(run, cancel_requested=True, cancels=(*run.cancels, act)[-MOST_CANCELS:] if act else run.cancels)
 
 
 def ended(run: Run, ending: Ending) -> Run:

@@ -33,7 +33,7 @@ class Engine(Protocol):
         self, policy: DatasetPolicy, *, run_id: str, caller: Json, body: Json | None, correlation_id: str
     ) -> Run: ...
 
-    def cancel(self, run_id: str) -> Run: ...
+    def cancel(self, run_id: str, act: str) -> Run: ...
 
     def run(self, run_id: str) -> Run | None: ...
 
@@ -95,8 +95,8 @@ class RefreshRuns:
         """
         run = self._run(run_id)
 
-        def ask() -> None:
-            self._engine.cancel(run.id)
+        def ask(act: str) -> None:
+            self._engine.cancel(run.id, act)
             told = caller_record(caller)
             telemetry.event("refresh.cancel", "requested", target=run.id, caller=told, dataset=run.dataset)
 

@@ -64,20 +64,21 @@ class Engine:
         self._kinds = kinds
         self._now = now
         self._timing = timing or Timing()
-        self._places = Places(store, kinds)
+        self._places = Places(store, kinds, self._timing)
         self._context = Context(store, self._places, now, self._timing, outside.changed)
 
     # ---- from outside
     def accept(self, asked: Acceptance) -> Head:
         """Record the request; when this returns it will be carried out. A repeat answers the workflow as it is.
 
-        Raises Ended if the id was used for another body.
+        Raises Ended if the id was used for another body, and TooManyRequests, with nothing recorded, where too many of
+        the project have not ended.
         """
         known = self.store.head(asked.id)
         if known is None:
             now = self._now()
-            head = self._first(asked, now)
-            self.store.put_body(asked.id, asked.body_hash, asked.body)
+            self._places.reserve(asked.project, asked.id, now)
+            head = self._first(asked, self.store.put_body(asked.id, asked.body), now)
             self.store.open(asked.id, now)
             self.store.enlist(head)
             if self.store.insert(head):
@@ -88,42 +89,51 @@ class Engine:
             raise Ended("This idempotency key was used for another request. Use a new key for a new request.")
         return known
 
-    def cancel(self, id: str) -> Head:
-        """Turn the workflow round. Raises Unknown, or Ended if there is nothing left to cancel."""
+    def cancel(self, id: str, act: str = "") -> Head:
+        """Turn the workflow round; `act`: the id by which a repeat is known, whatever has come of it since.
+
+        Raises Unknown, or Ended if there is nothing left to cancel.
+        """
         for head in self._reading(id):
+            if act in head.acts:
+                return head
             if head.final:
                 raise Ended(f"The request has ended as {head.status}; there is nothing to cancel.")
-            if head.cancel_requested:
+            if head.cancel_requested and not act:
                 return head
             now = self._now()
-            error = {"code": "cancelled", "message": "Cancelled on request.", "step": "", "requestId": ""}
-            turned = replace(head.turned_round(now, error), cancel_requested=True)
-            if not head.owner:
-                turned = replace(turned, due=now + _rest(head, now))
+            turned = head if head.cancel_requested else _cancelled(head, now)
             try:
-                written = self.store.put(turned)
+                written = self.store.put(turned.acted(act))
             except Stale:
                 continue
-            if not written.owner:
+            if not head.owner and not head.cancel_requested:
                 self._hint(written, _rest(head, now))
             return written
         raise self._busy(id)
 
-    def retry(self, id: str) -> Head:
-        """Begin again after a failure. Raises Unknown, or Ended unless it has failed.
+    def retry(self, id: str, act: str = "", body: Json | None = None) -> Head:
+        """Begin again after a failure, with `body` in place of the former one; `act`: the id by which a repeat is
+        known, whatever has come of it since.
+
+        Raises Unknown, Ended unless it has failed, or TooManyRequests where too many of the project have not ended.
 
         The row in `open` is written first and carries the new generation: an end of the old one that is still under
         way somewhere can't remove it, so what is begun here is found even if this dies in the middle.
         """
         for head in self._reading(id):
+            if act in head.acts:
+                return head
             if head.status is not Status.FAILED:
                 raise Ended(f"Only a request that has failed can be tried again; this one is {head.status}.")
             version = self._kind(head).versions[0]
             self._finish(head)
-            again = head.restarted(self._now(), version)
+            self._places.reserve(head.project, id, self._now())
+            body_key = head.body_key if body is None else self.store.put_body(id, body)
+            again = head.restarted(self._now(), version, body_key)
             self.store.open(id, self._now(), again.generation)
             try:
-                written = self.store.put(again)
+                written = self.store.put(again.acted(act))
             except Stale:
                 continue
             self._hint(written, AT_ONCE)
@@ -174,7 +184,7 @@ class Engine:
         return self._places.outcomes(head)
 
     # ---- inside
-    def _first(self, asked: Acceptance, now: datetime) -> Head:
+    def _first(self, asked: Acceptance, body_key: str, now: datetime) -> Head:
         return Head(
             id=asked.id,
             kind=asked.kind,
@@ -182,6 +192,7 @@ class Engine:
             client=asked.client,
             caller=asked.caller,
             body_hash=asked.body_hash,
+            body_key=body_key,
             plan_version=self._kinds[asked.kind].versions[0],
             correlation_id=asked.correlation_id,
             created_at=now,
@@ -281,6 +292,13 @@ class Engine:
 
     def _abandoned(self, opened: Opened) -> bool:
         return self._now() - opened.since > self._timing.orphan
+
+
+def _cancelled(head: Head, now: datetime) -> Head:
+    """Turned round on request; whoever works on it meets that, else somebody is due to."""
+    error = {"code": "cancelled", "message": "Cancelled on request.", "step": "", "requestId": ""}
+    turned = replace(head.turned_round(now, error), cancel_requested=True)
+    return turned if head.owner else replace(turned, due=now + _rest(head, now))
 
 
 def _rest(head: Head, now: datetime) -> timedelta:

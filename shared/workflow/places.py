@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
-from shared.errors import Unavailable
-from shared.workflow.records import Head, Json, Project, Status
+from shared.errors import TooManyRequests, Unavailable
+from shared.workflow.records import Head, Json, Project, Reserved, Status
 from shared.workflow.steps import Kind, path_of
 from shared.workflow.store import Stale, Store
+from shared.workflow.timing import Timing
 
 ATTEMPTS = 10
 
@@ -16,9 +18,28 @@ ATTEMPTS = 10
 class Places:
     """The order of each project. Raises Unavailable where others keep writing it."""
 
-    def __init__(self, store: Store, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, store: Store, kinds: Mapping[str, Kind], timing: Timing) -> None:
         self._store = store
         self._kinds = kinds
+        self._timing = timing
+
+    def reserve(self, name: str, id: str, now: datetime) -> None:
+        """A place in the project's line, for a workflow of which nothing else is written yet; a repeat keeps it.
+
+        It is counted and reserved in one conditional write, so that requests at once do not exceed the limit. What was
+        reserved and never taken counts for an hour. Raises TooManyRequests.
+        """
+        for _ in range(ATTEMPTS):
+            project = self._store.project(name)
+            reserved = tuple(each for each in project.reserved if now - each.since <= self._timing.orphan)
+            counted = {*project.order, *(each.id for each in reserved)}
+            if id in counted:
+                return
+            if len(counted) >= self._timing.most_in_line:
+                raise _too_many(name, len(counted))
+            if self._put(replace(project, reserved=(*reserved, Reserved(id, now)))):
+                return
+        raise _busy(name)
 
     def take(self, head: Head) -> Project:
         """Stand in line; it is the workflow's turn if it is the first in the `order` of what this answers.
@@ -28,13 +49,14 @@ class Places:
         for _ in range(ATTEMPTS):
             project = self._store.project(head.project)
             if head.id not in project.order:
-                joined = self._put(replace(project, order=(*project.order, head.id)))
+                reserved = tuple(each for each in project.reserved if each.id != head.id)
+                joined = self._put(replace(project, order=(*project.order, head.id), reserved=reserved))
                 if joined is None:
                     continue
                 project = joined
             if project.order[0] == head.id or not self._cleared(project):
                 return project
-        raise _busy(head)
+        raise _busy(head.project)
 
     def give_back(self, head: Head) -> Head | None:
         """The project goes to the next in line; what was made for it is registered. Answers whose turn it is now.
@@ -50,7 +72,7 @@ class Places:
             if self._put(replace(self._registered(head, project), order=order)):
                 first = project.order[0] == head.id
                 return self._store.head(order[0]) if first and order else None
-        raise _busy(head)
+        raise _busy(head.project)
 
     def _cleared(self, project: Project) -> bool:
         """Whether the first in line was one that has ended, or is known to nobody."""
@@ -92,5 +114,10 @@ def _without(project: Project, id: str) -> tuple[str, ...]:
     return tuple(other for other in project.order if other != id)
 
 
-def _busy(head: Head) -> Unavailable:
-    return Unavailable(f"The project {head.project} is being written by others. Try again in a moment.", retry_after=1)
+def _busy(name: str) -> Unavailable:
+    return Unavailable(f"The project {name} is being written by others. Try again in a moment.", retry_after=1)
+
+
+def _too_many(name: str, number: int) -> TooManyRequests:
+    detail = f"{number} requests for the project {name} have not ended yet. Try again when some of them have."
+    return TooManyRequests(detail, retry_after=60)

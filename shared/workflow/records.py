@@ -22,6 +22,10 @@ BROKEN: Json = {
 """The error of a workflow that strikes turned round."""
 
 
+MOST_ACTS = 20
+"""How many repeats of acts a head knows by itself; those before them have long been noted elsewhere."""
+
+
 class Status(StrEnum):
     """A workflow's status, in the words of the status document."""
 
@@ -54,11 +58,14 @@ class Head:
     """The verified client application's id, or `queue`."""
     caller: Json
     body_hash: str
+    """Of what was asked for: equal requests under one key are one."""
     plan_version: int
     correlation_id: str
     created_at: datetime
     due: datetime
     updated_at: datetime
+    body_key: str = ""
+    """Under which key the request lies, as it was accepted; empty for one that never was."""
     status: Status = Status.ACCEPTED
     why: str = ""
     """Why it waits."""
@@ -72,6 +79,9 @@ class Head:
     """A service said that it must not be asked before; nothing wakes the workflow until then."""
     strikes: int = 0
     error: Json | None = None
+    acts: tuple[str, ...] = ()
+    """Ids of the latest cancels and retries that had their effect: so that a repeat of one is known as such, even if
+    whoever carried it out died before it could be noted anywhere else."""
     etag: str = field(default="", compare=False)
 
     @property
@@ -127,10 +137,15 @@ class Head:
         """Final."""
         return replace(self, owner="", lease_until=None, status=status, why="", updated_at=now)
 
-    def restarted(self, now: datetime, plan_version: int) -> Head:
+    def acted(self, act: str) -> Head:
+        """With the id of a cancel or retry that has its effect in the same write; without one (no key) as it is."""
+        return replace(self, acts=(*self.acts, act)[-MOST_ACTS:]) if act else self
+
+    def restarted(self, now: datetime, plan_version: int, body_key: str) -> Head:
         """After a failure, from the beginning, by the current plan."""
         return replace(
             self,
+            body_key=body_key,
             status=Status.ACCEPTED,
             plan_version=plan_version,
             turn=self.turn + 1,
@@ -258,12 +273,24 @@ class StepRow:
 
 
 @dataclass(frozen=True)
+class Reserved:
+    """A place in the line that a workflow will take when it begins."""
+
+    id: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Project:
-    """The workflows that want a project, first come first, and the registry of what this app made for whom."""
+    """The workflows that want a project, first come first, and the registry of what this app made for whom.
+
+    `reserved` only counts: whose turn it is follows from `order` alone.
+    """
 
     name: str
     client: str = ""
     order: tuple[str, ...] = ()
+    reserved: tuple[Reserved, ...] = ()
     environments: Json = field(default_factory=dict)
     """{"dev": {"workspaceId", "workspaceName", "created", "workflow"}}"""
     etag: str = field(default="", compare=False)

@@ -5,6 +5,7 @@ Partition of `workflows`: the workflow's id, with the row `head` and a row for e
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,13 +85,20 @@ class Store:
         return self._steps.put(id, row.key, row)
 
     # ---- the request as it was accepted
-    def put_body(self, id: str, body_hash: str, body: Json) -> None:
-        """Keep the request. Two that came under one id at the same moment are two blobs: the head says which counts."""
-        self._bodies.put(f"{id}/{body_hash}", json.dumps(body, sort_keys=True).encode())
+    def put_body(self, id: str, body: Json) -> str:
+        """Keep the request; answers the key for the head, which says what counts of all that is kept under one id.
+
+        The key follows from the content: whoever else accepts or retries at the same moment, perhaps by another policy,
+        can't change what is carried out.
+        """
+        content = json.dumps(body, sort_keys=True).encode()
+        key = hashlib.sha256(content).hexdigest()
+        self._bodies.put(f"{id}/{key}", content)
+        return key
 
     def body(self, head: Head) -> Json | None:
-        """The request that the head was made for, or None if somebody removed it."""
-        found = self._bodies.get(f"{head.id}/{head.body_hash}")
+        """The request that the head was made for, or None if it never was valid, or if somebody removed it."""
+        found = self._bodies.get(f"{head.id}/{head.body_key}")
         return json.loads(found) if found is not None else None
 
     # ---- which have work left

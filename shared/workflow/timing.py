@@ -22,7 +22,11 @@ class Timing:
     woken: timedelta = timedelta(minutes=2)
     """How long the sweep gives a message that it sent before it sends another."""
     orphan: timedelta = timedelta(hours=1)
-    """A row in `open` without a head for so long belongs to an acceptance that was never answered."""
+    """A row in `open` without a head, or a place reserved, for so long belongs to an acceptance that was never
+    answered."""
+    most_in_line: int = 100
+    """Workflows of one project, the one in turn included: each of them asks for its turn again and again, and the
+    project's row has to hold them all."""
     strikes: int = 25
     """What turns a workflow round, and while it is taking back ends it, in the weights below: all at one step. An
     invocation that breaks is delivered five times before it is poison; a restart of the app kills what runs, so that

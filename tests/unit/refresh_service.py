@@ -48,7 +48,7 @@ class Engine:
         self.bodies.setdefault(run.id, body)
         return self.kept.setdefault(run.id, run)
 
-    def cancel(self, run_id: str) -> Run:
+    def cancel(self, run_id: str, act: str) -> Run:
         if self.kept[run_id].final:
             raise Ended("It has ended.")
         self.kept[run_id] = replace(self.kept[run_id], cancel_requested=True)

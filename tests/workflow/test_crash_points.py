@@ -176,7 +176,7 @@ def test_a_request_that_is_accepted_twice_at_once_is_carried_out_as_the_head_say
     h = Harness()
     first, second = h.request(principal="ana"), h.request(principal="ben")
     put = h.store.put_body
-    h.tap = Meanwhile("table workflows insert", lambda: put(second.id, second.body_hash, second.body))
+    h.tap = Meanwhile("table workflows insert", lambda: put(second.id, second.body))
     h.engine().accept(first)
     h.settle()
     assert h.alive() == [("FIN-DEV", ["ana", "app"])]

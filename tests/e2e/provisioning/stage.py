@@ -82,7 +82,7 @@ class ProvisioningStage(WorkingStage):
         self.store = Store(Tables(self.workflows, self.open, self.projects), self.requests)
         told = Told(Audit(self.audit), Events(self.events), self.now)
         self.engine = Engine(self.store, self.queue, told, kinds(self.services), self.now)
-        keys = Keys(MemoryTable("idempotency"), self.now)
+        keys = Keys(MemoryTable("idempotency", self.tapped), self.now)
         self.provisioning = Provisioning(self.engine, self.services, lambda: self.policy, keys)
         self.queued = QueuedRequests(self.provisioning, self.engine, self.rejected, self.now)
         self.triggers = Triggers(self.engine, self.rejected, self.now)

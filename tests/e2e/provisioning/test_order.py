@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from shared.errors import Ended, NotAllowed
+from shared.errors import Ended, NotAllowed, TooManyRequests
+from shared.workflow.timing import Timing
 from tests.e2e.provisioning.stage import ADMIN, GHOST, OTHER, PORTAL, ProvisioningStage, access, provision
 from tests.seeded import ANA, BEN, CAPACITY
 
@@ -54,6 +55,15 @@ def test_a_request_that_fails_hands_the_project_to_the_one_that_waits(stage: Pro
     assert stage.document(first["id"])["status"] == "failed"
     assert stage.document(second["id"])["status"] == "succeeded"
     assert stage.members("FIN-Margin-DEV") == {ANA: "Admin"}
+
+
+def test_a_line_that_is_full_takes_no_more_but_plans_and_repeats(stage: ProvisioningStage) -> None:
+    for number in range(Timing().most_in_line):
+        stage.submit(provision(), key=f"in-line-{number:04}")
+    with pytest.raises(TooManyRequests, match="100 requests"):
+        stage.submit(provision(), key="one-too-many")
+    assert stage.submit(provision(), key="in-line-0007")["status"] == "accepted"
+    assert stage.plan(provision())["dryRun"] is True
 
 
 # ---- cancel and retry

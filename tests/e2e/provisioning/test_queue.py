@@ -8,8 +8,9 @@ import uuid
 
 import pytest
 
-from shared.errors import Ended, Misconfigured, NotAllowed
+from shared.errors import Ended, Misconfigured, NotAllowed, Retryable
 from shared.listing import Query
+from shared.workflow.timing import Timing
 from tests.e2e.provisioning.stage import ADMIN, ProvisioningStage, access, provision
 from tests.seeded import BEN
 
@@ -69,6 +70,16 @@ def test_a_message_waits_for_a_policy(stage: ProvisioningStage) -> None:
     with pytest.raises(Misconfigured):
         stage.queued.take(str(uuid.uuid4()), message(provision()))
     assert stage.rejected.documents() == []
+
+
+def test_a_message_for_a_project_with_a_full_line_waits_and_is_not_rejected(stage: ProvisioningStage) -> None:
+    for _ in range(Timing().most_in_line):
+        stage.queued.take(str(uuid.uuid4()), message(provision()))
+    one_too_many = str(uuid.uuid4())
+    with pytest.raises(Retryable) as waits:
+        stage.queued.take(one_too_many, message(provision()))
+    assert (waits.value.retry_after, stage.rejected.documents()) == (60, [])
+    stage.queued.take(one_too_many, message(provision("FIN-Other")))
 
 
 def test_a_poisoned_message_is_kept_and_told(stage: ProvisioningStage) -> None:

@@ -56,7 +56,7 @@ class RefreshStage(WorkingStage):
             self.now,
             datasets=lambda: [each.dataset_id for each in self.document.datasets.values()] if self.document else [],
         )
-        keys = Keys(MemoryTable("idempotency"), self.now)
+        keys = Keys(MemoryTable("idempotency", self.tapped), self.now)
         self.runs = RefreshRuns(self.engine, lambda: self.document, keys)
         self.triggers = RefreshTriggers(self.engine, lambda: self.document, self.rejected, self.now)
         self._numbers = itertools.count(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import Ended
+from tests.doubles.taps import Crash, breaks, untapped
 from tests.e2e.refresh.stage import MONTH, OPERATOR, RefreshStage
 
 KEY = "operator-0001"
@@ -14,6 +15,19 @@ def test_a_repeated_cancel_answers_what_has_come_of_it(stage: RefreshStage) -> N
     stage.land(f"{MONTH}/a.parquet")
     run = stage.run()["id"]
     assert stage.runs.cancel(OPERATOR, run, KEY)["status"] == "cancelled"
+    assert stage.runs.cancel(OPERATOR, run, KEY)["status"] == "cancelled"
+    with pytest.raises(Ended):
+        stage.runs.cancel(OPERATOR, run, "operator-0002")
+
+
+def test_a_cancel_that_was_carried_out_and_not_noted_answers_its_repeat(stage: RefreshStage) -> None:
+    stage.land(f"{MONTH}/a.parquet")
+    run = stage.run()["id"]
+    stage.tap = breaks("table idempotency replace")
+    with pytest.raises(Crash):
+        stage.runs.cancel(OPERATOR, run, KEY)
+    stage.tap = untapped
+    assert stage.runs.get(run)["status"] == "cancelled"
     assert stage.runs.cancel(OPERATOR, run, KEY)["status"] == "cancelled"
     with pytest.raises(Ended):
         stage.runs.cancel(OPERATOR, run, "operator-0002")
