@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -195,7 +195,36 @@ def warnings(document: RefreshDocument) -> list[str]:
         for alias, dataset in document.datasets.items()
         if not dataset.premium and dataset.timeout > SHARED_CAP
     ]
-    return told
+    return [*told, *_widened(document)]
+
+
+def _widened(document: RefreshDocument) -> Iterator[str]:
+    """Datasets of which some rules name partitions, and others the whole model or a table of these partitions.
+
+    What lands together is one refresh, as wide as the widest of it. A refresh of the whole follows the model's refresh
+    policy (`applyRefreshPolicy` is true unless partitions are named), which leaves older partitions as they are.
+    Source: Incremental refresh and real-time data for semantic models (Microsoft Learn)
+    """
+    for alias, dataset in document.datasets.items():
+        rules = [(number, rule) for number, rule in enumerate(document.rules) if rule.refresh == alias]
+        tables = {each.table for _, rule in rules for each in rule.objects if each.partition}
+        narrow = [number for number, rule in rules if any(each.partition for each in rule.objects)]
+        wide = [number for number, rule in rules if _takes_whole(rule, tables)]
+        if dataset.premium and narrow and wide:
+            yield (
+                f"datasets.{alias}: partitions are named by {_rules(narrow)}, the whole model or table is meant by "
+                f"{_rules(wide)}. Files of both that land together are one refresh of the whole: if the model has a "
+                "refresh policy, a named partition older than its window is then not loaded. Let all of them name "
+                "partitions (with a marker in each partition's folder), or do without the wider ones."
+            )
+
+
+def _takes_whole(rule: Rule, tables: Collection[str]) -> bool:
+    return not rule.objects or any(not each.partition and each.table in tables for each in rule.objects)
+
+
+def _rules(numbers: Iterable[int]) -> str:
+    return ", ".join(f"rules[{number}]" for number in numbers)
 
 
 def not_in_effect(document: RefreshDocument) -> list[str]:

@@ -44,10 +44,12 @@ def faults(data: Json) -> dict[str, str]:
     return {fault.path: fault.message for fault in refusal.value.faults}
 
 
-def test_the_sample_is_valid_and_quiet() -> None:
+def test_the_sample_is_valid_and_only_its_marker_is_warned_of() -> None:
     sample = read_refresh_document(Path("config/refresh.yaml").read_bytes())
     assert set(sample.datasets) == {"calendar", "sales", "margin"}
-    assert (warnings(sample), not_in_effect(sample)) == ([], [])
+    (widened,) = warnings(sample)
+    assert widened.startswith("datasets.sales: partitions are named by rules[1], the whole model")
+    assert not_in_effect(sample) == []
 
 
 def test_what_is_left_out_has_the_documented_defaults() -> None:
@@ -179,6 +181,49 @@ def test_objects_on_shared_capacity_are_a_warning() -> None:
     assert warnings(read(shared)) == [
         "rules[0].objects: ignored, for sales is on shared capacity: the whole model is refreshed."
     ]
+
+
+PARTITION: Json = {"table": "Sales", "partition": "Sales-{year}"}
+SUCCESS = "landing/sales/_SUCCESS"
+
+
+@pytest.mark.parametrize(
+    "wider",
+    [
+        rule(path=SUCCESS, immediate=True),
+        rule(path=SUCCESS, objects=[{"table": "Sales"}]),
+        rule(path=SUCCESS, objects=[{"table": "Calendar"}, {"table": "Sales"}]),
+    ],
+)
+def test_a_rule_that_widens_what_another_names_is_a_warning(wider: Json) -> None:
+    (told,) = warnings(read(document(rule(objects=[PARTITION]), rule(objects=[PARTITION]), wider)))
+    assert told.startswith(
+        "datasets.sales: partitions are named by rules[0], rules[1], the whole model or table is meant by rules[2]."
+    )
+    assert "refresh policy" in told
+    assert "marker in each partition's folder" in told
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        rule(path="landing/sales/{year}/_SUCCESS", objects=[PARTITION], immediate=True),
+        rule(path=SUCCESS, objects=[{"table": "Calendar"}]),
+        rule(path=SUCCESS, refresh="margin"),
+    ],
+)
+def test_a_rule_beside_partitions_that_widens_nothing_is_none(beside: Json) -> None:
+    both = {"sales": dataset(), "margin": dataset(MARGIN)}
+    assert warnings(read(document(rule(objects=[PARTITION]), beside, **both))) == []
+
+
+def test_on_shared_capacity_where_all_is_the_whole_model_nothing_is_widened() -> None:
+    told = warnings(read(document(rule(objects=[PARTITION]), rule(path=SUCCESS), sales=dataset(capacity="shared"))))
+    assert [each.split(":")[0] for each in told] == ["rules[0].objects"]
+
+
+def test_whole_tables_without_partitions_are_no_warning() -> None:
+    assert warnings(read(document(rule(objects=[{"table": "Sales"}]), rule(path=SUCCESS)))) == []
 
 
 def test_a_timeout_that_power_bi_does_not_wait_for_is_a_warning() -> None:
