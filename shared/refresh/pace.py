@@ -1,8 +1,7 @@
 """When to look at a refresh again: pure. Learned from how long earlier ones took, as the refresh history says.
 
 Before the time at which refreshes of this dataset use to end, few looks, so that an early failure is seen; around that
-time close ones; after it ever wider ones. Without any history each look comes by a constant factor later, which bounds
-the delay by a part of the duration, however long it is.
+time close ones; after it ever wider ones. Without any history each look comes by a constant factor later.
 """
 
 from __future__ import annotations
@@ -17,12 +16,10 @@ EARLY = 4.0
 SHARP = 1.08
 """… and around it: so much of the duration is the longest delay."""
 LATE = 1.1
-BLIND = 1.25
-"""… and where nothing is known, so for the first refresh ever: 35 calls if it takes two hours."""
+BLIND = 1.6
+"""… and where nothing is known: twenty calls for a refresh of two hours."""
 MUCH_LATER = 1.6
-"""After so many times the longest usual duration nobody can tell how long it takes …"""
-WIDE = 1.6
-"""… and looks go on by this."""
+"""After so many times the longest usual duration, looks are as wide as where nothing is known."""
 CLOSE_LOOKS = 10
 """At most so many around the usual end, however much durations vary."""
 JUST_AFTER = 1.02
@@ -48,7 +45,7 @@ def _known_pace(seconds: float, known: Sequence[float], first: float) -> float:
         factor = max(SHARP, (latest / soonest) ** (1 / CLOSE_LOOKS))
         close = min(seconds * factor, latest)
         return usual if seconds < usual < close else close
-    return seconds * (LATE if seconds < latest * MUCH_LATER else WIDE)
+    return seconds * (LATE if seconds < latest * MUCH_LATER else BLIND)
 
 
 def _quantile(ordered: Sequence[float], part: float) -> float:

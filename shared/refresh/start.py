@@ -145,7 +145,7 @@ class Starter:
         if getattr(error, "effect_unknown", False):
             self._unanswered(head, run)
         elif is_daily_limit(error):
-            free = now + timing.used_up
+            free = now + max(timing.used_up, timedelta(seconds=getattr(error, "retry_after", 0)))
             held: HeadChange = lambda head, flight: endings.used_up(head, flight, free)  # noqa: E731
             self._withdraw(head, flight, run, error, held, f"{USED_UP} {to_text(free)}.")
         elif isinstance(error, Retryable):

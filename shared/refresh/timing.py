@@ -25,8 +25,9 @@ class Timing:
     executing: timedelta = timedelta(seconds=30)
     """No POST for so long after one was refused because of another refresh; doubled each time, up to:"""
     longest_executing: timedelta = timedelta(minutes=5)
-    used_up: timedelta = timedelta(hours=1)
-    """No POST for so long after one was refused because the day's are used up: nobody says when there are more."""
+    used_up: timedelta = timedelta(minutes=75)
+    """No POST for so long after one was refused because the day's are used up, unless Power BI asks for longer. Nobody
+    says when there are more, and a day of asking is to be about twenty calls."""
     longest_refresh: timedelta = timedelta(hours=25)
     """What is in progress for longer is not: Power BI ends a refresh after a day."""
     incident: timedelta = timedelta(minutes=30)

@@ -13,11 +13,11 @@ from tests.refresh.moves import about_to_start, audited, landed, only, started
 LIMIT = "Invalid dataset refresh request. Number of refresh requests in last 24 hours exceeded limit"
 
 
-def used_up(status: int = 400) -> AppError:
+def used_up(status: int = 400, pause: float = 5) -> AppError:
     """The dataset has had its refreshes of the day."""
     evidence = Evidence(status=status, code="InvalidRequest", message=LIMIT)
     if status == 429:
-        return Throttled("slow down", retry_after=5, evidence=evidence)
+        return Throttled("slow down", retry_after=pause, evidence=evidence)
     return Invalid("no", evidence=evidence)
 
 
@@ -29,14 +29,23 @@ def test_a_run_waits_while_the_refreshes_of_the_day_are_used_up(status: int) -> 
     run = only(h)
     assert (run.status, run.attempts, run.error) == (RunStatus.WAITING, (), None)
     assert "used up" in run.reason
-    assert "2026-11-22T16:02:00Z" in run.reason
+    assert "2026-11-22T17:02:00Z" in run.reason
     assert h.told.ends == []
     assert h.world.calls["start"] == 4
     h.settle(sweeps=False)
     run = only(h)
     assert (run.status, len(run.attempts), run.reason) == (RunStatus.COMPLETED, 1, "")
-    assert started(h) == [pytest.approx(302)]
+    assert started(h) == [pytest.approx(377)]
     assert audited(h) == ["refused"] * 5 + ["done"]
+
+
+def test_it_waits_for_longer_where_power_bi_asks_for_longer() -> None:
+    h = landed()
+    h.world.fates.append(used_up(429, pause=3 * HOUR.total_seconds()))
+    h.pass_time(3 * HOUR, sweeps=False)
+    assert h.world.calls["start"] == 1
+    h.settle(sweeps=False)
+    assert (only(h).status, h.world.calls["start"]) == (RunStatus.COMPLETED, 2)
 
 
 def test_what_lands_and_who_asks_meanwhile_waits_for_the_same_refresh() -> None:
@@ -45,7 +54,7 @@ def test_what_lands_and_who_asks_meanwhile_waits_for_the_same_refresh() -> None:
     h.pass_time(10 * MINUTE)
     h.land("b", immediate=True)
     h.start()
-    h.pass_time(30 * MINUTE)
+    h.pass_time(60 * MINUTE)
     assert h.world.calls["start"] == 1
     h.settle()
     assert (only(h).status, only(h).events, h.world.calls["start"]) == (RunStatus.COMPLETED, 2, 2)
