@@ -54,7 +54,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.document_names = ("embed.yaml", "policy.yaml", "refresh.yaml")
+        self.document_names: tuple[str, ...] = ("embed.yaml", "policy.yaml", "refresh.yaml")
 
     @once
     def managed_identity(self) -> TokenCredential:

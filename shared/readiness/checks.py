@@ -3,30 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import Misconfigured, SettingsInvalid
 from shared.readiness.report import Check
 from shared.times import to_text
 
 if TYPE_CHECKING:
-    from shared.settings import IdentitySettings
-    from shared.wiring import Services
+    from shared.auth.tokens import AppTokens
+    from shared.powerbi.transport import Transport
+    from shared.refresh.documents import RefreshDocument
+    from shared.settings import IdentitySettings, Settings
+    from shared.storage.connection import StorageAccount
+    from shared.storage.documents import Documents
 
 ROLES_OF_THE_APP = "the app's managed identity (MANAGED_IDENTITY_CLIENT_ID)"
 
 
-def checks(services: Services) -> list[Check]:
+class Parts(Protocol):
+    """The parts of the app that are looked at, each built when it is first asked for."""
+
+    document_names: tuple[str, ...]
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def storage(self) -> StorageAccount: ...
+    @property
+    def documents(self) -> Documents: ...
+    @property
+    def tokens(self) -> AppTokens: ...
+    @property
+    def powerbi(self) -> Transport: ...
+    def refresh_document(self) -> RefreshDocument | None: ...
+
+
+def checks(parts: Parts) -> list[Check]:
     """One for the settings, storage and each document, and three for each identity: credential, token, Power BI."""
     return [
-        Check("settings", lambda: _settings(services), "Set the app settings as the README lists them."),
+        Check("settings", lambda: _settings(parts), "Set the app settings as the README lists them."),
         Check(
             "storage",
-            lambda: _storage(services),
+            lambda: _storage(parts),
             f"Give {ROLES_OF_THE_APP} the data roles on the app's storage account, and deploy its containers.",
         ),
-        *_documents(services),
-        *(check for identity in services.settings.identities.values() for check in _identity(services, identity)),
+        *_documents(parts),
+        *(check for identity in parts.settings.identities.values() for check in _identity(parts, identity)),
     ]
 
 
@@ -43,41 +65,41 @@ def settings_report(fault: SettingsInvalid) -> dict[str, object]:
     return {"status": "notReady", "checks": [entry]}
 
 
-def _settings(services: Services) -> str:
-    names = ", ".join(services.settings.identities)
-    return f"All settings are well-formed; cloud {services.settings.cloud.name}, identities {names}."
+def _settings(parts: Parts) -> str:
+    names = ", ".join(parts.settings.identities)
+    return f"All settings are well-formed; cloud {parts.settings.cloud.name}, identities {names}."
 
 
-def _storage(services: Services) -> str:
+def _storage(parts: Parts) -> str:
     from shared.storage.connection import storage_errors
 
     with storage_errors("readiness.storage"):
-        found = {container.name for container in services.storage.blobs().list_containers()}
+        found = {container.name for container in parts.storage.blobs().list_containers()}
     missing = sorted({"config", "config-accepted"} - found)
     if missing:
         raise Misconfigured(f"The storage account has no container {' and none '.join(missing)}.")
     return f"The storage account answers, with {len(found)} containers."
 
 
-def _documents(services: Services) -> Iterator[Check]:
-    for name in services.document_names:
+def _documents(parts: Parts) -> Iterator[Check]:
+    for name in parts.document_names:
 
         def look(name: str = name) -> str:
-            [state] = [state for state in services.documents.states() if state.name == name]
+            [state] = [state for state in parts.documents.states() if state.name == name]
             if state.fault:
                 raise Misconfigured(f"{name} in the container 'config' is not in force: {state.fault}")
             if state.accepted_at is None:
                 raise Misconfigured(f"No {name} has been accepted yet, so everything that it grants is denied.")
-            return " ".join([f"In force since {to_text(state.accepted_at)}.", *_remarks(services, name)])
+            return " ".join([f"In force since {to_text(state.accepted_at)}.", *_remarks(parts, name)])
 
         yield Check(f"document {name}", look, f"Upload a {name} that validates to the container 'config'.")
 
 
-def _remarks(services: Services, name: str) -> Iterator[str]:
+def _remarks(parts: Parts, name: str) -> Iterator[str]:
     """What is accepted in a document and yet not, or not quite, what its writer may expect."""
     from shared.refresh.documents import NAME, not_in_effect, warnings
 
-    document = services.refresh_document() if name == NAME else None
+    document = parts.refresh_document() if name == NAME else None
     if document is None:
         return
     waiting = not_in_effect(document)
@@ -86,19 +108,19 @@ def _remarks(services: Services, name: str) -> Iterator[str]:
     yield from warnings(document)
 
 
-def _identity(services: Services, identity: IdentitySettings) -> Iterator[Check]:
+def _identity(parts: Parts, identity: IdentitySettings) -> Iterator[Check]:
     name, client_id = identity.name, identity.client_id
 
     def token() -> str:
-        return f"Entra issues tokens for {client_id}, this one until {to_text(services.tokens.token(name).expires_at)}."
+        return f"Entra issues tokens for {client_id}, this one until {to_text(parts.tokens.token(name).expires_at)}."
 
     def powerbi() -> str:
         from shared.powerbi.groups import list_groups
 
-        seen = list_groups(services.powerbi, identity=name, top=1)
+        seen = list_groups(parts.powerbi, identity=name, top=1)
         return f"Power BI accepts {client_id}" + ("." if seen else ", which is a member of no workspace yet.")
 
-    yield Check(f"credential of {name}", lambda: services.tokens.evidence(name), _how_to_prove(identity))
+    yield Check(f"credential of {name}", lambda: parts.tokens.evidence(name), _how_to_prove(identity))
     yield Check(f"token of {name}", token, f"Mend the registration or the credential of {client_id}.")
     yield Check(
         f"Power BI for {name}",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -65,7 +66,7 @@ class TappedTransport(Transport):
             return super().call(operation, method, path, **more)
 
 
-class WorkingStage(Stage):
+class WorkingStage(Stage, ABC):
     """With what changes things: the policy, audit and events, and the host for the queue by which work goes on.
 
     `tap` wraps every storage operation and every call to Power BI. The tokens live by the real time, and those of the
@@ -89,13 +90,13 @@ class WorkingStage(Stage):
         return self.tap(call)
 
     # ---- the host
+    @abstractmethod
     def handle(self, message: bytes) -> None:
         """The function of the queue."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sweep(self) -> None:
         """The timer fires."""
-        raise NotImplementedError
 
     def deliver(self) -> bool:
         """Deliver the messages that are visible, once; False if there are none. What a function raises ends the test:

@@ -21,7 +21,7 @@ def checks_of(credential: CredentialSettings, evidence: Any = lambda name: f"evi
         document_names=(),
         tokens=SimpleNamespace(evidence=evidence),
     )
-    return {check.name: check for check in checks(services)}  # type: ignore[arg-type]
+    return {check.name: check for check in checks(services)}
 
 
 @pytest.mark.parametrize(

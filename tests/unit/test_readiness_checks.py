@@ -24,7 +24,7 @@ def evidence(document: RefreshDocument | None, states: Sequence[DocumentState]) 
         documents=SimpleNamespace(states=lambda: list(states)),
         refresh_document=lambda: document,
     )
-    [check] = [check for check in checks(services) if check.name == "document refresh.yaml"]  # type: ignore[arg-type]
+    [check] = [check for check in checks(services) if check.name == "document refresh.yaml"]
     return check.run()
 
 
